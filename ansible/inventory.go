@@ -1,0 +1,223 @@
+package ansible
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/apenella/go-ansible/v2/pkg/inventory"
+	"github.com/upstep/upstep/source"
+)
+
+// Inventory gives what `ansible-inventory --list` says of the sources: files,
+// folders, scripts, plugin configurations, or lists of hosts with a comma; paths are
+// relative to the project. Without a source Ansible uses its own setting. The
+// variables have the precedence of extra vars, and Ansible repeats them as variables
+// of every host. A source that can't be read is a *SourceError.
+func (t *Tool) Inventory(ctx context.Context, sources []string, extraVars map[string]any) ([]byte, error) {
+	for _, s := range sources {
+		if err := t.checkSource(s); err != nil {
+			return nil, err
+		}
+	}
+	more, cleanUp, err := t.inventoryArgs(sources, extraVars)
+	if err != nil {
+		return nil, err
+	}
+	defer cleanUp()
+	opts := &inventory.AnsibleInventoryOptions{List: true}
+	if len(sources) > 0 {
+		opts.Inventory = sources[0]
+	}
+	out, err := t.run(ctx, command{
+		make: inventory.NewAnsibleInventoryCmd(inventory.WithInventoryOptions(opts)).Command,
+		more: more,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case out.code != 0:
+		return nil, t.inventoryError(out, sources)
+	case out.over:
+		return nil, out.failed(fmt.Sprintf("more than %d MiB of output", t.most>>20))
+	case !json.Valid(out.stdout):
+		return nil, out.failed("its output is not JSON: " + firstLine(out.stdout))
+	}
+	return out.stdout, nil
+}
+
+// checkSource finds a missing file before Ansible does, which would not say that it
+// is missing.
+func (t *Tool) checkSource(s string) error {
+	if s == "" {
+		return &SourceError{Message: "the source is empty"}
+	}
+	if strings.Contains(s, ",") {
+		return nil // a list of hosts
+	}
+	_, err := os.Stat(t.path(s))
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return &SourceError{Pos: source.Pos{File: s}, Message: "no such file or directory"}
+	}
+	return &SourceError{Pos: source.Pos{File: s}, Message: errors.Unwrap(err).Error()}
+}
+
+// path gives where Ansible looks for a source: it expands variables and ~.
+func (t *Tool) path(s string) string {
+	s = os.Expand(s, func(name string) string { return lookup(t.env, name) })
+	if rest, ok := strings.CutPrefix(s, "~/"); ok {
+		return filepath.Join(lookup(t.env, "HOME"), rest)
+	}
+	if filepath.IsAbs(s) {
+		return s
+	}
+	return filepath.Join(t.dir, s)
+}
+
+// inventoryArgs gives what go-ansible's options can't hold: sources after the first,
+// variables in a file (arguments can be seen by every user of the machine), and the
+// user's own options.
+func (t *Tool) inventoryArgs(sources []string, extraVars map[string]any) (args []string, cleanUp func(), err error) {
+	cleanUp = func() {}
+	if len(sources) > 1 {
+		for _, s := range sources[1:] {
+			args = append(args, inventory.InventoryFlag+"="+s)
+		}
+	}
+	own, err := ownArgs(t.args, inventoryOptions())
+	if err != nil {
+		return nil, cleanUp, err
+	}
+	if len(extraVars) > 0 {
+		file, err := varsFile(extraVars)
+		if err != nil {
+			return nil, cleanUp, fmt.Errorf("write extra variables: %w", err)
+		}
+		cleanUp = func() { _ = os.Remove(file) }
+		args = append(args, "--extra-vars=@"+file)
+	}
+	return append(args, own...), cleanUp, nil
+}
+
+// varsFile writes variables to a file that only this user can read.
+func varsFile(vars map[string]any) (name string, err error) {
+	text, err := json.Marshal(vars)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp("", "upstep-vars-*.json") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+var (
+	unparsed  = regexp.MustCompile(`Completely failed to parse inventory source (.+)$`)
+	oldReason = regexp.MustCompile(`^\* Failed to parse (.+?) with (\S+) plugin: (.*)$`)
+	newReason = regexp.MustCompile(`^Failed to parse inventory with '(\S+)' plugin: (.*)$`)
+)
+
+// inventoryError finds the source that failed and the reason that matters: each
+// plugin that tried the source gives one, and most say only that it isn't theirs.
+func (t *Tool) inventoryError(out outcome, sources []string) error {
+	stderr := string(out.stderr)
+	message := t.scrub(essential(stderr))
+	m := unparsed.FindStringSubmatch(message)
+	if m == nil {
+		return out.failed(message)
+	}
+	e := &SourceError{Pos: source.Pos{File: t.given(m[1], sources)}, Message: "Ansible can't read it as an inventory"}
+	_, warnings := blocks(stderr)
+	for _, w := range warnings {
+		path, reason := whyNot(w)
+		if reason == "" || notTheirs(reason) {
+			continue
+		}
+		// A file of a folder fails the folder; the file is what must be mended.
+		if path != "" && path != m[1] {
+			e.File = t.given(path, sources)
+		}
+		at := place(joined(w))
+		if at.path == "" {
+			at = place(w)
+		}
+		e.Line, e.Column = at.line, at.column
+		reason, _, _ = strings.Cut(reason, "The error appears to ")
+		e.Message, _ = plain(t.scrub(t.local(reason)))
+		break
+	}
+	return e
+}
+
+// whyNot takes a plugin's reason out of a warning, and the file where it is named.
+func whyNot(warning string) (path, reason string) {
+	if old := oldReason.FindStringSubmatch(joined(warning)); old != nil {
+		return unwrapped(old[1]), old[3]
+	}
+	// the chain of causes that follows repeats the first lines
+	warning, _, _ = strings.Cut(warning, "\n\n")
+	warning, _, _ = strings.Cut(warning, "\nOrigin: ")
+	if recent := newReason.FindStringSubmatch(joined(warning)); recent != nil {
+		return "", recent[2]
+	}
+	return "", ""
+}
+
+// unwrapped mends a path that Ansible wrapped at its hyphens.
+func unwrapped(path string) string {
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	return strings.ReplaceAll(path, "- ", "-")
+}
+
+// notTheirs tells whether a plugin only says that the source is of another kind.
+func notTheirs(reason string) bool {
+	return strings.Contains(reason, "no root 'plugin' key found") ||
+		strings.Contains(reason, "Plugin configuration YAML file, not YAML inventory")
+}
+
+// given turns a path of Ansible's back into the source as the user wrote it.
+func (t *Tool) given(path string, sources []string) string {
+	for _, s := range sources {
+		if abs, err := filepath.Abs(t.path(s)); err == nil && abs == path {
+			return s
+		}
+	}
+	if dir, err := filepath.Abs(t.dir); err == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return path
+}
+
+// local gives a message with the paths of the project as the user knows them.
+func (t *Tool) local(message string) string {
+	dir, err := filepath.Abs(t.dir)
+	if err != nil {
+		return message
+	}
+	return strings.ReplaceAll(message, dir+string(filepath.Separator), "")
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	return string(line[:min(len(line), 200)])
+}

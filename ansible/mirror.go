@@ -1,0 +1,125 @@
+package ansible
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxCopied is the size of the largest file that is copied; what is larger is
+// payload, which a syntax check does not read, and is linked.
+const maxCopied = 1 << 20
+
+// mirror is a private copy of an emitted tree in which tasks are masked. The
+// project's other files are linked beside it, where the tree's ../ paths expect them.
+type mirror struct {
+	top  string // removed in the end
+	root string // the tree's copy, in top
+	dir  string // the tree itself
+}
+
+func newMirror(dir, project string) (_ *mirror, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	top, err := os.MkdirTemp("", "upstep-check-*")
+	if err != nil {
+		return nil, err
+	}
+	m := &mirror{dir: dir}
+	// Ansible names files by their real path.
+	if m.top, err = filepath.EvalSymlinks(top); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(top))
+	}
+	m.root = filepath.Join(m.top, filepath.Base(dir))
+	if err = errors.Join(copyTree(dir, m.root), linkBeside(project, m.root)); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+func (m *mirror) close() error { return os.RemoveAll(m.top) }
+
+// name gives a path of Ansible's as it is in the tree, and whether it is in the copy.
+func (m *mirror) name(path string) (string, bool) {
+	if rel, err := filepath.Rel(m.root, path); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel), true
+	}
+	if rel, err := filepath.Rel(m.top, path); err == nil && filepath.IsLocal(rel) {
+		return "../" + filepath.ToSlash(rel), false
+	}
+	if rel, err := filepath.Rel(filepath.Dir(m.dir), path); err == nil && filepath.IsLocal(rel) {
+		return "../" + filepath.ToSlash(rel), false
+	}
+	return path, false
+}
+
+// unname takes the copy's place out of a message.
+func (m *mirror) unname(message string) string {
+	message = strings.ReplaceAll(message, m.root+string(filepath.Separator), "")
+	return strings.ReplaceAll(message, m.top+string(filepath.Separator), "../")
+}
+
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		return copyEntry(path, filepath.Join(to, rel), d)
+	})
+}
+
+func copyEntry(path, target string, d fs.DirEntry) error {
+	switch {
+	case d.IsDir():
+		return os.MkdirAll(target, 0o700)
+	case d.Type() == fs.ModeSymlink:
+		link, err := os.Readlink(path)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(link, target)
+	case !d.Type().IsRegular():
+		return nil // a socket or the like is no part of a playbook
+	}
+	info, err := d.Info()
+	if err != nil {
+		return err
+	}
+	if info.Size() > maxCopied {
+		return os.Symlink(path, target)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(target, text, 0o600|info.Mode().Perm()&0o100)
+}
+
+// linkBeside links what stands in the project beside the tree, except for the tree.
+func linkBeside(project, root string) error {
+	project, err := filepath.Abs(project)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(project)
+	if err != nil {
+		return fmt.Errorf("read the project's folder: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == filepath.Base(root) {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(project, e.Name()), filepath.Join(filepath.Dir(root), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

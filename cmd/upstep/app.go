@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/source"
+)
+
+// The exit codes of upstep; docs/reference/exit-codes.md explains each.
+const (
+	exitDone       = 0
+	exitUnexpected = 1
+	exitInvalid    = 2
+	exitStale      = 5
+)
+
+// app is one invocation: its streams and what its flags say.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	dir            string
+	services       string
+	roles          string
+	inventory      []string
+	set            []string
+	inputs         []string
+	output         string
+	warnings       int // shown so far
+}
+
+// usageError is a mistake in how a command was called.
+type usageError struct {
+	error
+	hint string
+}
+
+// execute runs a command line and gives its exit code.
+func (a *app) execute(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	return a.exitCode(root.ExecuteContext(ctx))
+}
+
+// exitCode shows an error and gives the code that goes with it.
+func (a *app) exitCode(err error) int {
+	var problems source.Problems
+	var edited *playbooks.EditedError
+	var usage usageError
+	var code codeError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &problems):
+		return exitInvalid // shown already
+	case errors.As(err, &code):
+		if code.error != nil {
+			a.errorf("upstep: %v\n", code.error)
+		}
+		return code.code
+	case errors.As(err, &edited):
+		a.errorf("%v\n", edited)
+		a.errorf("upstep: nothing was written\n  hint: put the change into the services or roles, then emit with --overwrite; or move the file away\n")
+		return exitStale
+	case errors.As(err, &usage):
+		a.errorf("upstep: %v\n", usage.error)
+		if usage.hint != "" {
+			a.errorf("  hint: %s\n", usage.hint)
+		}
+		return exitInvalid
+	}
+	a.errorf("upstep: %v\n", err)
+	return exitUnexpected
+}
+
+// codeError ends a command with a code of its own.
+type codeError struct {
+	error
+	code int
+}
+
+func (a *app) errorf(format string, args ...any) { fmt.Fprintf(a.stderr, format, args...) }
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "upstep",
+		Short: "Plan upgrades from services and roles, and emit them as Ansible playbooks",
+		Long: `upstep merges what each service says about its upgrade with the roles that say
+where services stand, into one ordered plan, and emits it as Ansible playbooks.`,
+		Example:       "  upstep plan                     # what would be done, in which order\n  upstep emit                     # write it as playbooks\n  upstep explain nova_compute     # why a service stands where it stands",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{err, "see " + cmd.CommandPath() + " --help"}
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&a.dir, "directory", "C", ".", "the project's folder")
+	f.StringVar(&a.services, "services", "", "folder of the services (default services)")
+	f.StringVar(&a.roles, "roles", "", "file or folder of the roles (default roles.yaml, or roles/)")
+	f.StringArrayVarP(&a.inventory, "inventory", "i", nil, "Ansible inventory, may be repeated (default inventory, inventory.yaml, inventory.yml, inventory.ini or hosts if one is there; none: plan without hosts)")
+	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
+	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
+	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
+	return root
+}
+
+func (a *app) outputFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag was defined above
+}

@@ -1,0 +1,25 @@
+// Command upstep plans upgrades from services and roles, and emits them as Ansible
+// playbooks.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main with an exit code, so that deferred work is done before the process ends.
+func run() int {
+	// Planning allocates much and lives briefly: collect garbage less often, but stay
+	// within what a small machine has.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(700 << 20)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	return a.execute(ctx, os.Args[1:])
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/upstep/upstep/planner"
+)
+
+// planTable prints what an operator wants to know before a night's work.
+func (a *app) planTable(p *planner.Plan) {
+	name := p.Name
+	if name == "" {
+		name = "upgrade"
+	}
+	a.printf("%s: %s\n", name, p.Summary())
+	for _, in := range p.Inputs {
+		a.printf("  %s = %s\n", in.Name, in.Value)
+	}
+	if len(p.Preflight) > 0 {
+		a.printf("\npreflight: checks on %s\n", strings.Join(rolesOf(p.Preflight), ", "))
+	}
+	for _, d := range p.Before {
+		a.printf("\nbefore: %s, on %s\n", d.Name, d.Hosts)
+	}
+	for i, s := range p.Stages {
+		a.stageTable(p, i, s)
+	}
+	for _, d := range p.After {
+		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
+	}
+	a.rolesTable(p)
+	a.notes("ignored", p.Ignored)
+	a.notes("to know", p.Notes)
+	if n := stepOnly(p); n > 0 {
+		a.printf("\n%s within steps only; `upstep explain SERVICE` tells which\n", ordering(n))
+	}
+	a.printf("\nnext: upstep emit%s\n", a.sameFlags())
+}
+
+func ordering(n int) string {
+	if n == 1 {
+		return "1 dependency orders"
+	}
+	return fmt.Sprintf("%d dependencies order", n)
+}
+
+// stepOnly counts the dependencies that order within steps only.
+func stepOnly(p *planner.Plan) int {
+	n := 0
+	for i := range p.Services {
+		for _, d := range p.Services[i].DependsOn {
+			if d.Kind == "step" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// sameFlags repeats the flags that the next command needs as well.
+func (a *app) sameFlags() string {
+	var b strings.Builder
+	if a.dir != "." {
+		b.WriteString(" -C " + a.dir)
+	}
+	for _, f := range []struct{ name, value string }{{"services", a.services}, {"roles", a.roles}} {
+		if f.value != "" {
+			b.WriteString(" --" + f.name + " " + f.value)
+		}
+	}
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{" -i ", a.inventory}, {" --inputs ", a.inputs}, {" --set ", a.set}} {
+		for _, v := range f.values {
+			b.WriteString(f.name + shellWord(v))
+		}
+	}
+	return b.String()
+}
+
+// shellWord quotes a word where a shell would read it as anything else.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`&|;<>()*?[]{}!#~") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func rolesOf(units []planner.Unit) []string {
+	var out []string
+	for _, u := range units {
+		if !slices.Contains(out, u.Role) {
+			out = append(out, u.Role)
+		}
+	}
+	return out
+}
+
+func newTable() table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.Options{SeparateColumns: true}
+	style.Box = table.BoxStyle{PaddingRight: "   ", MiddleVertical: ""}
+	style.Format = table.FormatOptions{}
+	t.SetStyle(style)
+	return t
+}
+
+func (a *app) printTable(t table.Writer) {
+	for line := range strings.SplitSeq(t.Render(), "\n") {
+		a.printf("  %s\n", strings.TrimRight(line, " "))
+	}
+}
+
+func (a *app) stageTable(p *planner.Plan, i int, s planner.Stage) {
+	if len(s.Waves) == 0 {
+		return
+	}
+	a.printf("\nstage %d: %s", i+1, s.Name)
+	if s.Approve {
+		a.printf(", begins when approved")
+	}
+	a.printf("\n")
+	t := newTable()
+	for _, w := range s.Waves {
+		label := ""
+		if len(s.Waves) > 1 {
+			label = fmt.Sprintf("wave %d", w.Number)
+		}
+		row := func(what, who string) {
+			t.AppendRow(table.Row{label, what, who})
+			label = ""
+		}
+		for _, st := range w.Steps {
+			what := fmt.Sprintf("step %d", st.Number)
+			if st.Name != "" {
+				what += " " + st.Name
+			}
+			row(what, a.stepLine(p, st))
+		}
+		if len(w.Health) > 0 {
+			row("health", strings.Join(rolesOf(w.Health), " | "))
+		}
+		for _, tr := range w.Tracks {
+			row("rolling", trackLine(p, tr))
+		}
+	}
+	a.printTable(t)
+}
+
+// stepLine shows the units of a step: | for side by side, > for one after the other.
+func (a *app) stepLine(p *planner.Plan, st planner.Step) string {
+	var b strings.Builder
+	for i, u := range st.Units {
+		if i > 0 {
+			sep := " | "
+			if len(u.After) > 0 {
+				sep = " > "
+			}
+			b.WriteString(sep)
+		}
+		b.WriteString(u.ID[strings.LastIndexByte(u.ID, '/')+1:])
+		switch {
+		case u.Once:
+			b.WriteString(" (once)")
+		case p.HostsKnown && i == slices.IndexFunc(st.Units, func(o planner.Unit) bool { return o.Role == u.Role }):
+			b.WriteString(" " + plural(len(p.RoleByName(u.Role).Members), "host"))
+		}
+	}
+	return b.String()
+}
+
+func trackLine(p *planner.Plan, tr planner.Track) string {
+	role := p.RoleByName(tr.Role)
+	ro := role.Rolling
+	var steps []string
+	var around []string
+	for _, u := range tr.Parts {
+		if u.Kind == planner.KindStep {
+			if s := fmt.Sprint(u.Step); !slices.Contains(steps, s) {
+				steps = append(steps, s)
+			}
+		} else {
+			around = append(around, string(u.Kind))
+		}
+	}
+	text := tr.Role
+	if p.HostsKnown {
+		text += " " + plural(len(role.Members), "host")
+	}
+	if len(ro.Batches) > 0 {
+		var sizes []string
+		for _, b := range ro.Batches {
+			sizes = append(sizes, fmt.Sprint(len(b)))
+		}
+		text += ", batches of " + shortened(sizes, 8)
+	} else {
+		text += ", batches of " + strings.Join(ro.Batch, ", ")
+	}
+	text += ": steps " + strings.Join(steps, ", ")
+	if len(around) > 0 {
+		text += "; " + strings.Join(around, ", ")
+	}
+	if ro.Percentage < 100 {
+		text += fmt.Sprintf("; %d%% of the hosts per run", ro.Percentage)
+	}
+	if ro.Pause > 0 {
+		text += "; pause " + time.Duration(ro.Pause).String()
+	}
+	return text
+}
+
+func shortened(list []string, most int) string {
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+}
+
+func (a *app) rolesTable(p *planner.Plan) {
+	a.printf("\nroles\n")
+	t := newTable()
+	for i := range p.Roles {
+		r := &p.Roles[i]
+		hosts := r.Hosts
+		if p.HostsKnown {
+			hosts = plural(len(r.Members), "host")
+			if len(r.Members) > 0 {
+				hosts += ": " + shortened(r.Members, 4)
+			} else if r.Optional {
+				hosts += " (optional)"
+			}
+		}
+		t.AppendRow(table.Row{r.Name, hosts, plural(len(r.Services), "service") + ": " + shortened(r.Services, 6)})
+	}
+	a.printTable(t)
+}
+
+func (a *app) notes(title string, list []planner.Note) {
+	if len(list) == 0 {
+		return
+	}
+	a.printf("\n%s\n", title)
+	t := newTable()
+	for _, n := range list {
+		t.AppendRow(table.Row{n.Subject, n.Text, at(n.Place)})
+	}
+	a.printTable(t)
+}

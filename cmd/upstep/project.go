@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/roles"
+	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/settings"
+	"github.com/upstep/upstep/source"
+)
+
+// load reads the project and plans it. All problems are shown; with an error among
+// them there is no plan, and the error is source.Problems.
+func (a *app) load(ctx context.Context) (*planner.Plan, error) {
+	info, err := os.Stat(a.dir)
+	if err != nil || !info.IsDir() {
+		return nil, usageError{fmt.Errorf("%s is no folder", a.dir), "-C names the project's folder"}
+	}
+	w, sink, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := sink.Problems()
+	plan, problems := planner.Build(w)
+	found = append(found, problems...).Sorted()
+	a.show(found)
+	if found.Count(source.Error) > 0 {
+		return nil, found
+	}
+	return plan, nil
+}
+
+// read gathers what a plan is made of.
+func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
+	sink := &source.Sink{}
+	given, err := a.given(sink)
+	if err != nil {
+		return planner.World{}, nil, err
+	}
+	w := planner.World{}
+	w.Settings = settings.Load(os.DirFS(a.dir), "upgrade.yaml", "", given, sink)
+	vals := w.Settings.Values()
+
+	dir := a.services
+	if dir == "" {
+		dir = "services"
+	}
+	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
+
+	file := a.rolesPath()
+	parent, name := filepath.Split(filepath.Clean(file))
+	w.Roles = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
+
+	if w.Inventory, err = a.readInventory(ctx); err != nil {
+		return planner.World{}, nil, err
+	}
+	w.Sources = a.digests(w)
+	return w, sink, nil
+}
+
+func (a *app) ansible() *ansible.Tool { return ansible.New(ansible.Options{Dir: a.dir}) }
+
+// path takes a name given on the command line as relative to the project.
+func (a *app) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(a.dir, name)
+}
+
+func (a *app) given(sink *source.Sink) ([]settings.Given, error) {
+	var out []settings.Given
+	for _, name := range a.inputs {
+		text, err := os.ReadFile(a.path(name))
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read inputs: %w", err), "--inputs names a YAML file"}
+		}
+		out = append(out, settings.ParseInputs(source.File{Name: name, Text: text}, sink)...)
+	}
+	for _, s := range a.set {
+		if g, ok := settings.ParseSet(s, sink); ok {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
+func (a *app) rolesPath() string {
+	if a.roles != "" {
+		return a.roles
+	}
+	for _, name := range []string{"roles.yaml", "roles.yml"} {
+		if _, err := os.Stat(a.path(name)); err == nil {
+			return name
+		}
+	}
+	// A folder roles/ may as well hold Ansible roles, which are folders.
+	if files, err := filepath.Glob(a.path("roles/*.y*ml")); err == nil && len(files) > 0 {
+		return "roles"
+	}
+	return "roles.yaml"
+}
+
+// inventories gives the inventory sources: those named, else what a project usually has.
+func (a *app) inventories() []string {
+	if len(a.inventory) > 0 {
+		return a.inventory
+	}
+	for _, name := range []string{"inventory", "inventory.yaml", "inventory.yml", "inventory.ini", "hosts"} {
+		if _, err := os.Stat(a.path(name)); err == nil {
+			return []string{name}
+		}
+	}
+	return nil
+}
+
+func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
+	sources := a.inventories()
+	if len(sources) == 0 || slices.Equal(sources, []string{"none"}) {
+		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
+	}
+	data, err := a.ansible().Inventory(ctx, sources, nil)
+	if err != nil {
+		hint := ansible.Hint(err)
+		if hint == "" {
+			hint = "-i names the inventory; -i none plans without hosts"
+		}
+		return nil, usageError{err, hint}
+	}
+	inv, err := roles.ParseInventory(data)
+	if err != nil {
+		return nil, fmt.Errorf("inventory %s: %w", strings.Join(sources, ", "), err)
+	}
+	return inv, nil
+}
+
+// digests gives the SHA-256 of every file that the plan was made from.
+func (a *app) digests(w planner.World) []planner.Source {
+	var out []planner.Source
+	seen := map[string]bool{}
+	add := func(name string) {
+		if seen[name] || name == "" {
+			return
+		}
+		seen[name] = true
+		data, err := os.ReadFile(a.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		sum := sha256.Sum256(data)
+		out = append(out, planner.Source{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:])})
+	}
+	add("upgrade.yaml")
+	for _, r := range w.Roles {
+		add(r.Pos.File)
+	}
+	for _, s := range w.Services {
+		if s.Digest != "" && !seen[s.Pos.File] {
+			seen[s.Pos.File] = true
+			out = append(out, planner.Source{File: s.Pos.File, SHA256: s.Digest})
+		}
+	}
+	return out
+}
+
+// show prints problems: what is wrong, where, and how to mend it.
+func (a *app) show(problems source.Problems) {
+	for _, p := range problems {
+		a.errorf("%s\n", p)
+	}
+	a.warnings += problems.Count(source.Warning)
+	errs, warnings := problems.Count(source.Error), problems.Count(source.Warning)
+	switch {
+	case errs > 0 && warnings > 0:
+		a.errorf("\n%s, %s\n", plural(errs, "error"), plural(warnings, "warning"))
+	case errs > 0:
+		a.errorf("\n%s\n", plural(errs, "error"))
+	case warnings > 0:
+		a.errorf("\n%s\n", plural(warnings, "warning"))
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

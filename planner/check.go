@@ -1,0 +1,227 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// place gives every service on every role its stage.
+func (b *builder) place() {
+	for i := range b.Services {
+		b.index[b.Services[i].Name] = i
+	}
+	for _, s := range b.Settings.Stages {
+		b.stageNames = append(b.stageNames, s.Name)
+	}
+	names := b.serviceNames()
+	placed := map[string]bool{}
+	for r := range b.Roles {
+		role := &b.Roles[r]
+		own := b.stageIndex(role.Stage, role.StagePos, "role "+strconv.Quote(role.Name))
+		if len(role.Services) == 0 {
+			b.notes = append(b.notes, note(role.Name, "the role has no services: nothing is done on it", role.Pos))
+		}
+		for _, s := range role.Services {
+			i, ok := b.index[s.Service]
+			if !ok {
+				b.sink.Errorf(s.Pos, "unknown service %q", s.Service).WithHint(source.DidYouMean(s.Service, names))
+				continue
+			}
+			svc := &b.Services[i]
+			placed[svc.Name] = true
+			stage := own
+			if svc.Stage != "" {
+				if at := slices.Index(b.stageNames, svc.Stage); at >= 0 {
+					stage = at
+				}
+			}
+			b.placements = append(b.placements, placement{svc: svc, role: r, stage: stage, pos: s.Pos, wave: make([]int, len(b.stageNames)+1)})
+		}
+	}
+	for i := range b.Services {
+		svc := &b.Services[i]
+		b.stageIndex(svc.Stage, svc.StagePos, "service "+strconv.Quote(svc.Name))
+		if !placed[svc.Name] {
+			b.ignored = append(b.ignored, note(svc.Name, "placed on no role", svc.Pos))
+		}
+	}
+	b.stageNames = append(b.stageNames, PostUpgrade)
+}
+
+// stageIndex finds a stage by name; none named means the last of the project's.
+func (b *builder) stageIndex(name string, at source.Pos, what string) int {
+	known := b.stageNames[:len(b.Settings.Stages)]
+	if name == "" {
+		return len(known) - 1
+	}
+	i := slices.Index(known, name)
+	if i < 0 {
+		hint := source.DidYouMean(name, known)
+		if hint == "" {
+			hint = "the stages are " + strings.Join(known, ", ")
+		}
+		b.sink.Errorf(at, "%s names unknown stage %q", what, name).WithHint(hint)
+		return len(known) - 1
+	}
+	return i
+}
+
+func (b *builder) serviceNames() []string {
+	out := make([]string, len(b.Services))
+	for i := range b.Services {
+		out[i] = b.Services[i].Name
+	}
+	return out
+}
+
+func note(subject, text string, at source.Pos) Note {
+	return Note{Subject: subject, Text: text, Place: placeOf(at)}
+}
+
+func placeOf(at source.Pos) Place { return Place{File: at.File, Line: at.Line} }
+
+// check looks at what single services and roles say.
+func (b *builder) check() {
+	names := b.serviceNames()
+	for i := range b.Services {
+		svc := &b.Services[i]
+		for d := range svc.DependsOn {
+			dep := &svc.DependsOn[d]
+			if _, ok := b.index[dep.Service]; !ok {
+				b.sink.Errorf(dep.Pos, "unknown service %q", dep.Service).WithHint(source.DidYouMean(dep.Service, names))
+			}
+		}
+		b.checkSteps(svc)
+		b.checkBehind(svc, names)
+	}
+	for p := range b.placements {
+		b.checkPlacement(&b.placements[p])
+	}
+}
+
+func (b *builder) checkSteps(svc *services.Service) {
+	if b.Settings.Steps == nil {
+		return
+	}
+	var declared []string
+	for _, s := range b.Settings.Steps {
+		declared = append(declared, strconv.Itoa(s.Number))
+	}
+	for _, list := range tasks.ListNames() {
+		if !list.Stepped() {
+			continue
+		}
+		for _, t := range svc.Lists[list] {
+			for _, n := range t.Steps {
+				if !slices.Contains(declared, strconv.Itoa(n)) && !(t.PostOnly && n == 0) {
+					b.sink.Errorf(t.Pos, "step%d is not declared", n).
+						WithHint("upgrade.yaml declares the steps " + strings.Join(declared, ", ") + "; a task in any other would never run")
+				}
+			}
+		}
+	}
+}
+
+func (b *builder) checkBehind(svc *services.Service, names []string) {
+	if svc.Behind == "" {
+		return
+	}
+	i, ok := b.index[svc.Behind]
+	if !ok {
+		b.sink.Errorf(svc.BehindPos, "unknown service %q", svc.Behind).WithHint(source.DidYouMean(svc.Behind, names))
+		return
+	}
+	carrier := &b.Services[i]
+	if len(carrier.Lists[tasks.Unlink]) == 0 || len(carrier.Lists[tasks.Establish]) == 0 {
+		b.sink.Errorf(svc.BehindPos, "%s carries no traffic for others: it has no unlink_tasks and establish_tasks", carrier.Name).
+			WithHint("give it both in " + carrier.Pos.File)
+	}
+	if !slices.ContainsFunc(b.placements, func(p placement) bool { return p.svc == carrier }) {
+		b.sink.Errorf(svc.BehindPos, "%s is behind %s, which is placed on no role", svc.Name, carrier.Name).
+			WithHint("place " + carrier.Name + " on the role of the hosts that carry the traffic")
+	}
+}
+
+// checkPlacement warns of what does not do what its author may think where it stands.
+func (b *builder) checkPlacement(p *placement) {
+	role := &b.Roles[p.role]
+	if role.Rolling == nil {
+		for _, list := range []tasks.ListName{tasks.Drain, tasks.Restore} {
+			if ts := p.svc.Lists[list]; len(ts) > 0 {
+				b.sink.Warnf(ts[0].Pos, "%s of %s do not run on role %s, which is not rolling", list, p.svc.Name, role.Name).
+					WithHint("give the role rolling:, or move the tasks")
+			}
+		}
+		if p.svc.Behind != "" {
+			b.sink.Warnf(p.svc.BehindPos, "%s is not taken out of traffic on role %s, which is not rolling", p.svc.Name, role.Name).
+				WithHint("give the role rolling:")
+		}
+	}
+	several := slices.ContainsFunc(b.placements, func(o placement) bool { return o.svc == p.svc && o.role != p.role })
+	if role.Rolling == nil && !several {
+		return
+	}
+	for _, list := range tasks.ListNames() {
+		for _, t := range p.svc.Lists[list] {
+			if t.Once && list.Stepped() {
+				per := "once per role"
+				if role.Rolling != nil {
+					per = "once per batch"
+				}
+				b.sink.Warnf(t.Pos, "run_once in %s runs %s, not once per upgrade", p.svc.Name, per).
+					WithHint("use `when: upstep_bootstrap` to do it on one host of the upgrade")
+			}
+		}
+	}
+}
+
+// members resolves the hosts of every role.
+func (b *builder) members() {
+	b.hosts = make([][]string, len(b.Roles))
+	b.shared = make([][]bool, len(b.Roles))
+	for r := range b.Roles {
+		b.shared[r] = make([]bool, len(b.Roles))
+	}
+	if b.Inventory == nil {
+		return
+	}
+	on := map[string][]int{}
+	for r := range b.Roles {
+		role := &b.Roles[r]
+		if role.Hosts == "" {
+			continue
+		}
+		hosts, err := b.Inventory.Match(role.Hosts)
+		if err != nil {
+			b.sink.Errorf(role.HostsPos, "%v", err)
+			continue
+		}
+		if len(hosts) == 0 && !role.Optional {
+			b.sink.Errorf(role.HostsPos, "role %q has no hosts: %q matches none of the inventory's %d", role.Name, role.Hosts, len(b.Inventory.Hosts())).
+				WithHint("mend the pattern or the inventory, or say optional: true")
+		}
+		b.hosts[r] = hosts
+		for _, h := range hosts {
+			on[h] = append(on[h], r)
+		}
+	}
+	said := map[[2]int]bool{}
+	for _, h := range b.Inventory.Hosts() {
+		for i, r := range on[h] {
+			for _, q := range on[h][:i] {
+				b.shared[r][q], b.shared[q][r] = true, true
+				if !said[[2]int{q, r}] {
+					said[[2]int{q, r}] = true
+					b.notes = append(b.notes, note(b.Roles[r].Name,
+						fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), b.Roles[r].Pos))
+				}
+			}
+		}
+	}
+}

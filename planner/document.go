@@ -1,0 +1,82 @@
+package planner
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// rawJSON is a value that is JSON already.
+type rawJSON string
+
+// MarshalJSON gives the value itself.
+func (r rawJSON) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return []byte(r), nil
+}
+
+// UnmarshalJSON keeps the text.
+func (r *rawJSON) UnmarshalJSON(b []byte) error {
+	*r = rawJSON(b)
+	return nil
+}
+
+// String gives the JSON text.
+func (r rawJSON) String() string { return string(r) }
+
+// Duration is a time.Duration that documents show as 1m30s.
+type Duration time.Duration
+
+// MarshalJSON writes 1m30s.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON reads 1m30s.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	*d = Duration(v)
+	return err
+}
+
+// Seconds gives the whole seconds, rounded up.
+func (d Duration) Seconds() int {
+	return int((time.Duration(d) + time.Second - 1) / time.Second)
+}
+
+// Encode writes the plan document: JSON, the same bytes for the same plan.
+func (p *Plan) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(p); err != nil {
+		return nil, fmt.Errorf("encode plan: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Decode reads a plan document.
+func Decode(data []byte) (*Plan, error) {
+	var head struct {
+		Format string `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("decode plan: %w", err)
+	}
+	if head.Format != Format {
+		return nil, fmt.Errorf("decode plan: format %q is not %q: plan again with this version of upstep", head.Format, Format)
+	}
+	p := &Plan{}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(p); err != nil {
+		return nil, fmt.Errorf("decode plan: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,264 @@
+package planner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/upstep/upstep/roles"
+	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/settings"
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// surroundings plans what comes before the first stage and looks at handlers.
+func (b *builder) surroundings() {
+	for r := range b.Roles {
+		u := Unit{ID: "preflight/" + b.Roles[r].Name, Kind: KindPreflight, Role: b.Roles[r].Name}
+		for _, p := range b.everyone(r) {
+			svc := b.placements[p].svc
+			if s := whole(svc.Name, svc.Lists[tasks.Preflight], tasks.Preflight); len(s.Tasks) > 0 {
+				u.Segments = append(u.Segments, s)
+			}
+		}
+		if len(u.Segments) > 0 {
+			b.preCheck = append(b.preCheck, u)
+		}
+	}
+	b.sharedHandlers()
+}
+
+// sharedHandlers finds the handler names and topics that several services use: in one
+// play the last would win, or all would run, so they are qualified by their service.
+func (b *builder) sharedHandlers() {
+	owner := map[string]string{}
+	b.shares = map[string]bool{}
+	for _, i := range b.placedServices() {
+		svc := &b.Services[i]
+		own := map[string]bool{}
+		for _, h := range svc.Handlers {
+			for _, m := range slices.Concat(h.Names, h.Listens) {
+				own[m.Value] = true
+			}
+		}
+		for name := range own {
+			if o, taken := owner[name]; taken && o != svc.Name {
+				b.shares[name] = true
+			}
+			owner[name] = svc.Name
+		}
+		b.unknownHandlers(svc, own)
+	}
+}
+
+// unknownHandlers warns of a notify that nothing in its service answers.
+func (b *builder) unknownHandlers(svc *services.Service, own map[string]bool) {
+	if slices.ContainsFunc(svc.Assets, func(a services.Asset) bool { return strings.HasPrefix(a.Path, "handlers/") }) {
+		return
+	}
+	for _, list := range tasks.ListNames() {
+		for _, t := range svc.Lists[list] {
+			for _, m := range t.Notifies {
+				if own[m.Value] || strings.Contains(m.Value, "{{") {
+					continue
+				}
+				b.sink.Warnf(t.Pos, "%s notifies %q, which is no handler of it", svc.Name, m.Value).
+					WithHint(source.DidYouMean(m.Value, slices.Sorted(maps.Keys(own))))
+			}
+		}
+	}
+}
+
+// placedServices gives the services that stand on a role, by name.
+func (b *builder) placedServices() []int {
+	seen := make([]bool, len(b.Services))
+	for p := range b.placements {
+		seen[b.index[b.placements[p].svc.Name]] = true
+	}
+	var out []int
+	for i, on := range seen {
+		if on {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// qualify puts the service's name behind the marked handler names that it shares
+// with others.
+func (b *builder) qualify(svc string, text string, marks []source.Mark) string {
+	marks = slices.Clone(marks)
+	slices.SortFunc(marks, func(x, y source.Mark) int { return x.Start - y.Start })
+	var out strings.Builder
+	at := 0
+	for _, m := range marks {
+		if !b.shares[m.Value] {
+			continue
+		}
+		out.WriteString(text[at:m.Start])
+		name := m.Value + " (" + svc + ")"
+		if strings.ContainsAny(text[m.Start:m.Start+1], `"'`) || strings.Contains(name, ",") {
+			out.WriteString(source.JSONString(name))
+		} else {
+			out.WriteString(source.Quote(name))
+		}
+		at = m.End
+	}
+	out.WriteString(text[at:])
+	return out.String()
+}
+
+// plan writes down what was decided.
+func (b *builder) plan() *Plan {
+	s := &b.Settings
+	p := &Plan{
+		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks,
+		HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
+		Before: deployments(s.Before), After: deployments(s.After), Stages: b.planned, Rollback: b.undoing,
+		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),
+	}
+	slices.SortFunc(p.Sources, func(x, y Source) int { return compareText(x.File, y.File) })
+	for _, list := range [][]Note{p.Ignored, p.Notes} {
+		slices.SortStableFunc(list, func(x, y Note) int {
+			return compareText(x.Subject+"\x00"+x.Text, y.Subject+"\x00"+y.Text)
+		})
+	}
+	for _, in := range s.Inputs {
+		p.Inputs = append(p.Inputs, Input{in.Name, in.Type, rawJSON(in.JSON)})
+	}
+	p.Steps = b.stepNames()
+	for r := range b.Roles {
+		p.Roles = append(p.Roles, b.role(r))
+	}
+	for _, i := range b.placedServices() {
+		p.Services = append(p.Services, b.service(&b.Services[i]))
+	}
+	return p
+}
+
+// stepNames gives the steps that units use, with their declared names.
+func (b *builder) stepNames() []StepName {
+	var used []int
+	for _, st := range b.planned {
+		st.Units(func(_ Wave, u Unit) {
+			if u.Kind == KindStep {
+				used = append(used, u.Step)
+			}
+		})
+	}
+	slices.Sort(used)
+	var out []StepName
+	for _, n := range slices.Compact(used) {
+		out = append(out, StepName{n, b.stepName(n)})
+	}
+	return out
+}
+
+func batches(hosts []string, sizes []roles.Size) [][]string {
+	if len(hosts) == 0 {
+		return nil
+	}
+	return roles.Batches(hosts, sizes)
+}
+
+func keywords(list []tasks.Keyword) []Keyword {
+	var out []Keyword
+	for _, k := range list {
+		out = append(out, Keyword{k.Name, k.Text})
+	}
+	return out
+}
+
+func deployments(list []settings.Deployment) []Deployment {
+	var out []Deployment
+	for i, d := range list {
+		o := Deployment{Name: d.Name, Hosts: d.Hosts, Vars: d.Vars.Text, Play: keywords(d.Play), Place: placeOf(d.Pos)}
+		if o.Name == "" {
+			o.Name = "Deployment tasks " + itoa(i+1)
+		}
+		for j := range d.Tasks {
+			o.Tasks = append(o.Tasks, taskOf("tasks", &d.Tasks[j], d.Tasks[j].Text))
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func taskOf(list tasks.ListName, t *tasks.Task, text string) Task {
+	return Task{ID: taskID(list, t), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
+}
+
+func (b *builder) role(r int) Role {
+	role := &b.Roles[r]
+	out := Role{
+		Name: role.Name, Hosts: role.Hosts, Members: b.hosts[r], Optional: role.Optional, Services: []string{},
+		Health: Health{role.Health.Tries, Duration(role.Health.Delay), role.Health.Consecutive},
+		Play:   keywords(role.Play), Place: placeOf(role.Pos),
+	}
+	for _, s := range role.Services {
+		out.Services = append(out.Services, s.Service)
+	}
+	if ro := role.Rolling; ro != nil {
+		out.Rolling = &Rolling{
+			Percentage: ro.Percentage, Pause: Duration(ro.Pause), Drain: "batch", MaxFailures: ro.MaxFailures.String(),
+			Tries: ro.Tries, RetryDelay: Duration(ro.RetryDelay), UnitTimeout: Duration(ro.UnitTimeout),
+			Batches: batches(b.hosts[r], ro.Batch),
+		}
+		if ro.DrainRole {
+			out.Rolling.Drain = "role"
+		}
+		for _, s := range ro.Batch {
+			out.Rolling.Batch = append(out.Rolling.Batch, s.String())
+		}
+	}
+	return out
+}
+
+func (b *builder) service(svc *services.Service) Service {
+	out := Service{
+		Name: svc.Name, Description: svc.Description, Target: svc.Version.Target, Probe: svc.Version.Probe, Behind: svc.Behind,
+		Vars: svc.Vars.Text, Play: keywords(svc.Play), Place: placeOf(svc.Pos),
+	}
+	for i := range svc.DependsOn {
+		d := &svc.DependsOn[i]
+		o := Dependency{Service: d.Service, Kind: "step", Place: placeOf(d.Pos)}
+		switch {
+		case b.ignoredDep[d]:
+			o.Kind = "ignored"
+		case d.Upgraded:
+			o.Kind = "upgraded"
+		}
+		if d.HostOnly {
+			o.Scope = "host"
+		}
+		out.DependsOn = append(out.DependsOn, o)
+	}
+	for p := range b.placements {
+		pl := &b.placements[p]
+		if pl.svc == svc {
+			out.Placements = append(out.Placements, Placement{b.Roles[pl.role].Name, b.stageNames[pl.stage], pl.wave[pl.stage], placeOf(pl.pos)})
+		}
+	}
+	for _, list := range tasks.ListNames() {
+		for i := range svc.Lists[list] {
+			t := &svc.Lists[list][i]
+			out.Bootstrap = out.Bootstrap || t.Bootstrap
+			out.Tasks = append(out.Tasks, taskOf(list, t, b.qualify(svc.Name, t.Text, t.Notifies)))
+		}
+	}
+	for i, h := range svc.Handlers {
+		text := b.qualify(svc.Name, h.Text, slices.Concat(h.Names, h.Listens, h.Notifies))
+		out.Handlers = append(out.Handlers, Task{ID: "handlers." + itoa(i+1), Name: h.Name, Line: h.Pos.Line, Text: text})
+	}
+	for _, a := range svc.Assets {
+		sum := sha256.Sum256(a.Data)
+		out.Assets = append(out.Assets, Asset{Path: a.Path, Executable: a.Mode&0o111 != 0, SHA256: hex.EncodeToString(sum[:]), Data: a.Data})
+	}
+	return out
+}

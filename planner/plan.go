@@ -1,0 +1,281 @@
+// Package planner joins services and roles into one ordered plan. It is pure: the
+// same values give the same plan, whatever order they come in, and it knows no
+// clock, no path and no network.
+package planner
+
+import (
+	"github.com/upstep/upstep/tasks"
+)
+
+// Format names the version of the plan document.
+const Format = "upstep.plan/1"
+
+// PostUpgrade is the name of the stage that comes after every other.
+const PostUpgrade = "post_upgrade"
+
+// Plan is everything that a run needs. It is a document: it can be saved, compared
+// and run later, and it never refers to the files it came from but to name them.
+type Plan struct {
+	Format      string       `json:"format"`
+	Name        string       `json:"name,omitempty"`
+	Ordering    string       `json:"ordering"`
+	Parallelism int          `json:"parallelism,omitempty"`
+	Forks       int          `json:"forks,omitempty"`
+	HostsKnown  bool         `json:"hosts_known"` // an inventory was given
+	Inputs      []Input      `json:"inputs,omitempty"`
+	Vars        string       `json:"vars,omitempty"` // YAML of upgrade.yaml's vars, keys at the left margin
+	Play        []Keyword    `json:"play,omitempty"`
+	Steps       []StepName   `json:"steps,omitempty"`
+	Roles       []Role       `json:"roles"`
+	Preflight   []Unit       `json:"preflight,omitempty"`
+	Before      []Deployment `json:"before,omitempty"`
+	Stages      []Stage      `json:"stages"`
+	After       []Deployment `json:"after,omitempty"`
+	Rollback    []Stage      `json:"rollback,omitempty"`
+	Services    []Service    `json:"services"`
+	Ignored     []Note       `json:"ignored,omitempty"`
+	Notes       []Note       `json:"notes,omitempty"`
+	Sources     []Source     `json:"sources,omitempty"`
+	graph       *Graph
+}
+
+// Input is a parameter of the run and its value, as JSON.
+type Input struct {
+	Name  string  `json:"name"`
+	Type  string  `json:"type"`
+	Value rawJSON `json:"value"`
+}
+
+// Keyword is a play keyword as written.
+type Keyword struct {
+	Name string `json:"name"`
+	Text string `json:"text"` // "key: value", YAML
+}
+
+// StepName is a step's number and what it is for.
+type StepName struct {
+	Number int    `json:"number"`
+	Name   string `json:"name,omitempty"`
+}
+
+// Place is a file and a line in it.
+type Place struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"`
+}
+
+// Note is something the reader of a plan should know.
+type Note struct {
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	Place
+}
+
+// Source is an input file and the SHA-256 of its bytes, in hex.
+type Source struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+}
+
+// Role is a group of hosts and what stands on it.
+type Role struct {
+	Name     string    `json:"name"`
+	Hosts    string    `json:"hosts"` // inventory pattern
+	Members  []string  `json:"members,omitempty"`
+	Optional bool      `json:"optional,omitempty"`
+	Services []string  `json:"services"`
+	Rolling  *Rolling  `json:"rolling,omitempty"`
+	Health   Health    `json:"health"`
+	Play     []Keyword `json:"play,omitempty"`
+	Place
+}
+
+// Rolling is how a role goes through its hosts in batches. Durations are written as 1m30s.
+type Rolling struct {
+	Batch       []string   `json:"batch"`
+	Batches     [][]string `json:"batches,omitempty"` // with hosts known
+	Percentage  int        `json:"percentage"`
+	Pause       Duration   `json:"pause,omitempty"`
+	Drain       string     `json:"drain"`
+	MaxFailures string     `json:"max_failures"`
+	Tries       int        `json:"tries"`
+	RetryDelay  Duration   `json:"retry_delay"`
+	UnitTimeout Duration   `json:"unit_timeout,omitempty"`
+}
+
+// Health is how often a gate of health tasks is tried.
+type Health struct {
+	Tries       int      `json:"tries"`
+	Delay       Duration `json:"delay"`
+	Consecutive int      `json:"consecutive"`
+}
+
+// Stage is a span of the upgrade that an operator may stop after. Stages never overlap.
+type Stage struct {
+	Name    string `json:"name"`
+	Approve bool   `json:"approve,omitempty"`
+	Waves   []Wave `json:"waves"`
+}
+
+// Wave holds the services that step together; a wave ends before the next begins.
+type Wave struct {
+	Number int     `json:"number"`
+	Steps  []Step  `json:"steps,omitempty"`
+	Health []Unit  `json:"health,omitempty"` // gates of roles that are not rolling, after the last step
+	Tracks []Track `json:"tracks,omitempty"`
+}
+
+// Step is one step of a wave, over all its roles: every unit of it ends before the next step begins.
+type Step struct {
+	Number int    `json:"number"`
+	Name   string `json:"name,omitempty"`
+	Units  []Unit `json:"units"`
+}
+
+// Track takes a rolling role through a wave, batch by batch; each batch goes through the parts in order.
+type Track struct {
+	Role  string  `json:"role"`
+	Parts []Unit  `json:"parts"`
+	After []After `json:"after,omitempty"`
+}
+
+// Kind is what a unit does.
+type Kind string
+
+// The kinds of units.
+const (
+	KindPreflight Kind = "preflight"
+	KindDrain     Kind = "drain"
+	KindStep      Kind = "step"
+	KindHealth    Kind = "health"
+	KindRestore   Kind = "restore"
+)
+
+// Unit is one role's tasks in one step of one wave: the smallest thing emitted, run and resumed.
+type Unit struct {
+	ID       string    `json:"id"`
+	Kind     Kind      `json:"kind"`
+	Role     string    `json:"role"`
+	Step     int       `json:"step"`
+	Once     bool      `json:"once,omitempty"`     // holds one run_once task, which must not run again once it ended
+	Throttle bool      `json:"throttle,omitempty"` // holds a task that limits how many hosts it runs on at a time
+	Segments []Segment `json:"segments"`
+	After    []After   `json:"after,omitempty"`
+}
+
+// Segment is one service's part of a unit, its tasks by their ids.
+type Segment struct {
+	Service string   `json:"service"`
+	Tasks   []string `json:"tasks"`
+	// Links says that these are not the service's own tasks but those of the services
+	// that carry its traffic: "unlink" or "establish".
+	Links string `json:"links,omitempty"`
+}
+
+// After says which unit ends before this one begins, and why.
+type After struct {
+	Unit   string `json:"unit"`
+	Reason string `json:"reason"`
+	Place
+}
+
+// Service is a service as far as a run needs it.
+type Service struct {
+	Name        string       `json:"name"`
+	Description string       `json:"description,omitempty"`
+	Target      string       `json:"target,omitempty"`
+	Probe       string       `json:"probe,omitempty"`
+	Behind      string       `json:"behind,omitempty"`
+	Bootstrap   bool         `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
+	DependsOn   []Dependency `json:"depends_on,omitempty"`
+	Placements  []Placement  `json:"placements"`
+	Vars        string       `json:"vars,omitempty"`
+	Play        []Keyword    `json:"play,omitempty"`
+	Tasks       []Task       `json:"tasks,omitempty"`
+	Handlers    []Task       `json:"handlers,omitempty"`
+	Assets      []Asset      `json:"assets,omitempty"`
+	Place
+}
+
+// Dependency is one line of depends_on and what became of it.
+type Dependency struct {
+	Service string `json:"service"`
+	Kind    string `json:"kind"` // step: orders within steps only; upgraded: in a later wave; ignored: placed on no role
+	Scope   string `json:"scope,omitempty"`
+	Place
+}
+
+// Placement is where a service stands.
+type Placement struct {
+	Role  string `json:"role"`
+	Stage string `json:"stage"`
+	Wave  int    `json:"wave,omitempty"` // 0: no tasks in the stage
+	Place
+}
+
+// Task is one task with its text as it is emitted, dash at the left margin.
+type Task struct {
+	ID   string         `json:"id"` // within its service: upgrade_tasks.3, for a part of a split block upgrade_tasks.3/step1
+	List tasks.ListName `json:"list,omitempty"`
+	Name string         `json:"name,omitempty"`
+	Line int            `json:"line"`
+	Once bool           `json:"once,omitempty"`
+	Text string         `json:"text"`
+}
+
+// Asset is a file of a pack; its bytes stand in the emitted tree.
+type Asset struct {
+	Path       string `json:"path"`
+	Executable bool   `json:"executable,omitempty"`
+	SHA256     string `json:"sha256"`
+	Data       []byte `json:"-"`
+}
+
+// Deployment is a play's worth of tasks that belongs to no service.
+type Deployment struct {
+	Name  string    `json:"name"`
+	Hosts string    `json:"hosts"`
+	Vars  string    `json:"vars,omitempty"`
+	Play  []Keyword `json:"play,omitempty"`
+	Tasks []Task    `json:"tasks"`
+	Place
+}
+
+// ServiceByName finds a service of the plan.
+func (p *Plan) ServiceByName(name string) *Service {
+	for i := range p.Services {
+		if p.Services[i].Name == name {
+			return &p.Services[i]
+		}
+	}
+	return nil
+}
+
+// RoleByName finds a role of the plan.
+func (p *Plan) RoleByName(name string) *Role {
+	for i := range p.Roles {
+		if p.Roles[i].Name == name {
+			return &p.Roles[i]
+		}
+	}
+	return nil
+}
+
+// Units calls f for every unit of a stage, in the order of the plan.
+func (s Stage) Units(f func(Wave, Unit)) {
+	for _, w := range s.Waves {
+		for _, st := range w.Steps {
+			for _, u := range st.Units {
+				f(w, u)
+			}
+		}
+		for _, u := range w.Health {
+			f(w, u)
+		}
+		for _, t := range w.Tracks {
+			for _, u := range t.Parts {
+				f(w, u)
+			}
+		}
+	}
+}

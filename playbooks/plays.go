@@ -1,0 +1,291 @@
+package playbooks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// play is one Ansible play of a playbook.
+type play struct {
+	name     string
+	hosts    string
+	tags     []string
+	own      []planner.Keyword // the play keywords of its role, nearer than the deployment's
+	failure  []string          // the play's failure policy, as lines
+	vars     []string          // as lines
+	services []string          // whose handlers the play may be notified for
+	body     func(w *writer)
+}
+
+// allFail is the failure policy of plays in which hosts go side by side: one failed
+// host stops all of them, and every later play.
+func allFail() []string { return []string{"any_errors_fatal: true"} }
+
+// emit writes the play.
+func (r *renderer) emit(w *writer, p play) {
+	w.linef("")
+	w.linef("- name: %s", source.Quote(p.name))
+	w.linef("  hosts: %s", source.Quote(p.hosts))
+	w.linef("  gather_facts: false")
+	for _, f := range p.failure {
+		w.linef("  %s", f)
+	}
+	keywords := nearest(p.own, r.plan.Play)
+	for _, k := range keywords {
+		if k.Name != "vars_files" {
+			w.text(k.Text, 2)
+		}
+	}
+	r.varsFiles(w, keywords)
+	if len(p.tags) > 0 {
+		w.linef("  tags: [%s]", strings.Join(p.tags, ", "))
+	}
+	if len(p.vars) > 0 {
+		w.linef("  vars:")
+		for _, v := range p.vars {
+			w.linef("    %s", v)
+		}
+	}
+	r.handlers(w, p.services)
+	w.linef("  tasks:")
+	p.body(w)
+}
+
+// nearest joins two lists of play keywords; the first wins.
+func nearest(near, far []planner.Keyword) []planner.Keyword {
+	out := slices.Clone(near)
+	for _, k := range far {
+		if !slices.ContainsFunc(near, func(o planner.Keyword) bool { return o.Name == k.Name }) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// handlers writes the handlers of services, each with its service's variables.
+func (r *renderer) handlers(w *writer, names []string) {
+	head := false
+	for _, name := range names {
+		svc := r.svc[name]
+		if len(svc.Handlers) == 0 {
+			continue
+		}
+		if !head {
+			w.linef("  handlers:")
+			head = true
+		}
+		w.linef("    - name: %s", source.Quote("Handlers of "+name))
+		w.linef("      ansible.builtin.import_tasks: handlers/%s.yml", name)
+		r.serviceVars(w, svc, 6, false)
+		for _, k := range svc.Play {
+			w.text(k.Text, 6)
+		}
+	}
+}
+
+// unitPlay is the play of one unit on its role's hosts, linear and strict.
+func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
+	role := r.role[u.Role]
+	return play{
+		name:     r.title(stage, wave, u) + ": " + u.Role + suffix(u.ID),
+		hosts:    role.Hosts,
+		own:      role.Play,
+		tags:     tags(stage, wave, u),
+		failure:  allFail(),
+		vars:     append(unitVars(stage, u), "upstep_role: "+u.Role),
+		services: servicesOf(u),
+		body:     func(w *writer) { r.unitTasks(w, u, 4) },
+	}
+}
+
+// suffix is what tells a role's second unit of a step from its first.
+func suffix(id string) string {
+	base := id[strings.LastIndexByte(id, '/')+1:]
+	if i := strings.LastIndexByte(base, '.'); i >= 0 {
+		return " (part " + base[i+1:] + ")"
+	}
+	return ""
+}
+
+func unitVars(stage string, u planner.Unit) []string {
+	return []string{fmt.Sprintf("step: %d", u.Step), "upstep_stage: " + strings.TrimPrefix(stage, "rollback of ")}
+}
+
+func tags(stage string, wave int, u planner.Unit) []string {
+	stage = strings.ReplaceAll(strings.TrimPrefix(stage, "rollback of "), "-", "_")
+	return []string{"upstep_" + stage, fmt.Sprintf("upstep_wave%d", wave), "upstep_" + strings.ReplaceAll(partName(u), " ", "")}
+}
+
+func (r *renderer) title(stage string, wave int, u planner.Unit) string {
+	return title(stage, wave, partName(u)+r.stepName(u))
+}
+
+func title(stage string, wave int, part string) string {
+	s := fmt.Sprintf("%s, wave %d, %s", stage, wave, part)
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func (r *renderer) stepName(u planner.Unit) string {
+	for _, s := range r.plan.Steps {
+		if u.Kind == planner.KindStep && s.Number == u.Step && s.Name != "" {
+			return " (" + s.Name + ")"
+		}
+	}
+	return ""
+}
+
+// unitTasks writes the tasks of a play that take in a unit's file.
+func (r *renderer) unitTasks(w *writer, u planner.Unit, indent int) {
+	pad := strings.Repeat(" ", indent)
+	if u.Kind == planner.KindHealth {
+		r.healthGate(w, u, indent)
+		return
+	}
+	w.linef("%s- name: %s", pad, source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
+	w.linef("%s  ansible.builtin.import_tasks: %s.yml", pad, u.ID)
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// servicesOf gives the services whose tasks stand in the units, each once.
+func servicesOf(units ...planner.Unit) []string {
+	var out []string
+	for _, u := range units {
+		for _, s := range u.Segments {
+			if !slices.Contains(out, s.Service) {
+				out = append(out, s.Service)
+			}
+		}
+	}
+	return out
+}
+
+// healthGate asks for the health of hosts until it is good often enough in a row.
+func (r *renderer) healthGate(w *writer, u planner.Unit, indent int) {
+	h := r.role[u.Role].Health
+	pad := strings.Repeat(" ", indent)
+	w.linef("%s- name: Forget earlier answers", pad)
+	w.linef("%s  ansible.builtin.set_fact:", pad)
+	w.linef("%s    upstep_good: 0", pad)
+	w.linef("%s    upstep_tried: 0", pad)
+	w.linef("")
+	w.linef("%s- name: %s", pad, source.Quote(fmt.Sprintf("Health of %s, %d good of at most %d tries", u.Role, h.Consecutive, h.Tries)))
+	w.linef("%s  ansible.builtin.include_tasks: %s.gate.yml", pad, u.ID)
+	r.gateFile(u)
+}
+
+// gateFile writes one try of a health gate; it takes itself in again until it is decided.
+func (r *renderer) gateFile(u planner.Unit) {
+	path := u.ID + ".gate.yml"
+	if r.packed[path] {
+		return
+	}
+	r.packed[path] = true
+	h := r.role[u.Role].Health
+	base := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
+	w := &writer{}
+	w.linef("---")
+	w.comment(0, "One try of the health gate "+u.ID+".")
+	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
+	w.linef("  block:")
+	w.linef("    - name: %s", source.Quote("Health of "+u.Role))
+	w.linef("      ansible.builtin.import_tasks: %s.yml", base)
+	w.linef("")
+	w.linef("    - name: Count a good answer")
+	w.linef("      ansible.builtin.set_fact:")
+	w.linef("        upstep_good: \"{{ upstep_good | int + 1 }}\"")
+	w.linef("        upstep_tried: \"{{ upstep_tried | int + 1 }}\"")
+	w.linef("  rescue:")
+	w.linef("    - name: Begin to count again after a bad answer")
+	w.linef("      ansible.builtin.set_fact:")
+	w.linef("        upstep_good: 0")
+	w.linef("        upstep_tried: \"{{ upstep_tried | int + 1 }}\"")
+	w.linef("")
+	w.linef("- name: %s", source.Quote(fmt.Sprintf("Give up after %d tries", h.Tries)))
+	w.linef("  ansible.builtin.assert:")
+	w.linef("    that: upstep_good | int >= %d or upstep_tried | int < %d", h.Consecutive, h.Tries)
+	w.linef("    fail_msg: %s", source.Quote(u.Role+" is not healthy"))
+	w.linef("    quiet: true")
+	w.linef("")
+	w.linef("- name: Try again")
+	w.linef("  when: upstep_good | int < %d", h.Consecutive)
+	w.linef("  block:")
+	r.wait(w, "Wait before the next try", h.Delay.Seconds(), "", 4)
+	w.linef("    - name: Next try")
+	w.linef("      ansible.builtin.include_tasks: %s.gate.yml", base)
+	r.write(path, w)
+}
+
+// wait writes a task that waits on the control node.
+func (r *renderer) wait(w *writer, name string, seconds int, when string, indent int) {
+	if seconds <= 0 {
+		return
+	}
+	pad := strings.Repeat(" ", indent)
+	w.linef("%s- name: %s", pad, source.Quote(name))
+	if when != "" {
+		w.linef("%s  when: %s", pad, when)
+	}
+	w.linef("%s  ansible.builtin.wait_for:", pad)
+	w.linef("%s    timeout: %d", pad, seconds)
+	w.linef("%s  delegate_to: localhost", pad)
+	w.linef("%s  become: false", pad)
+	w.linef("")
+}
+
+// hostsPlay opens a playbook for a role: its hosts get a group of their own, which
+// plays over several roles go by, and their facts are gathered unless they are known.
+func (r *renderer) hostsPlay(name string) play {
+	role := r.role[name]
+	return play{
+		name: "Hosts of " + name, hosts: role.Hosts, own: role.Play, tags: []string{"always"}, failure: allFail(),
+		body: func(w *writer) { r.hostsTasks(w, name) },
+	}
+}
+
+func (r *renderer) hostsTasks(w *writer, name string) {
+	w.linef("    - name: %s", source.Quote("Name the hosts of "+name))
+	w.linef("      ansible.builtin.group_by:")
+	w.linef("        key: %s", groupName(name))
+	w.linef("      changed_when: false")
+	w.linef("")
+	w.linef("    - name: Gather facts that are not known yet")
+	w.linef("      ansible.builtin.setup:")
+	w.linef("      when: ansible_facts.gather_subset is not defined")
+}
+
+func groupName(role string) string { return "upstep_role_" + strings.ReplaceAll(role, "-", "_") }
+
+// varsFiles names the files of variables: the plan's own, then the author's.
+func (r *renderer) varsFiles(w *writer, keywords []planner.Keyword) {
+	i := slices.IndexFunc(keywords, func(k planner.Keyword) bool { return k.Name == "vars_files" })
+	switch {
+	case i < 0 && r.hasVars():
+		w.linef("  vars_files: [%s]", varsFile)
+	case i >= 0:
+		w.linef("  vars_files:")
+		if r.hasVars() {
+			w.linef("    - %s", varsFile)
+		}
+		_, list, _ := strings.Cut(keywords[i].Text, "\n")
+		w.text(list, 4)
+	}
+}
+
+func (r *renderer) hasVars() bool { return len(r.plan.Inputs) > 0 || r.plan.Vars != "" }
+
+// blockLevel gives the keywords of a role that may stand on a block.
+func blockLevel(list []planner.Keyword) []planner.Keyword {
+	var out []planner.Keyword
+	for _, k := range list {
+		if tasks.OnBlock(k.Name) {
+			out = append(out, k)
+		}
+	}
+	return out
+}

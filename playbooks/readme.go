@@ -1,0 +1,54 @@
+package playbooks
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readme says what the tree is and how it is run by hand.
+func (r *renderer) readme() string {
+	var b strings.Builder
+	p := r.plan
+	title := p.Name
+	if title == "" {
+		title = "upgrade"
+	}
+	fmt.Fprintf(&b, "# Playbooks of %s\n\n", title)
+	b.WriteString("Made by `upstep emit`. Change the project's services and roles and emit again; `sha256sum -c SHA256SUMS` tells whether\nanything here was changed by hand.\n\n## What was planned\n\n")
+	for _, s := range p.Stages {
+		if len(s.Waves) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "- Stage %s\n", s.Name)
+		for _, w := range s.Waves {
+			var parts []string
+			for _, st := range w.Steps {
+				parts = append(parts, fmt.Sprint(st.Number))
+			}
+			if len(parts) > 0 {
+				fmt.Fprintf(&b, "  - wave %d: steps %s\n", w.Number, strings.Join(parts, ", "))
+			}
+			for _, t := range w.Tracks {
+				ro := r.role[t.Role].Rolling
+				fmt.Fprintf(&b, "  - wave %d: %s in batches of %s\n", w.Number, t.Role, strings.Join(ro.Batch, ", "))
+			}
+		}
+	}
+	b.WriteString("\n## Running it by hand\n\n```\nansible-playbook -i INVENTORY upgrade.yml         # everything\n")
+	for _, s := range p.Stages {
+		if len(s.Waves) > 0 {
+			fmt.Fprintf(&b, "ansible-playbook -i INVENTORY %-19s # one stage\n", s.Name+".yml")
+		}
+	}
+	if len(p.Roles) > 0 {
+		fmt.Fprintf(&b, "ansible-playbook -i INVENTORY %-19s # one role, all its steps\n", p.Roles[0].Name+".yml")
+	}
+	if len(p.Rollback) > 0 {
+		b.WriteString("ansible-playbook -i INVENTORY rollback.yml        # every rollback task, backwards\n")
+	}
+	b.WriteString("```\n\n")
+	b.WriteString("Add `--tags upstep_step3` for one step (the tasks' own tags are kept, for `--skip-tags`). A role's playbook begins with what it\nmust wait for when roles are driven one by one.\n\n")
+	b.WriteString("Every failed or unreachable host stops what comes after it. In a batch, a host that fails stays out of traffic and the role stops:\na role's `max_failures` cannot be expressed in a play, so it counts as 0 here.\n\n")
+	b.WriteString("## What only upstep does\n\nResuming where a run ended; handlers that were notified on a host that then failed (by hand: restart what they restart);\ndeferring a host that does not drain; approvals and maintenance windows; tracks of rolling roles side by side.\n")
+	return b.String()
+}

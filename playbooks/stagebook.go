@@ -1,0 +1,341 @@
+package playbooks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/source"
+)
+
+// stageBook writes a playbook over all roles of some stages.
+func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) {
+	w := &writer{}
+	w.linef("---")
+	w.comment(0, title+".")
+	var names []string
+	for _, s := range stages {
+		s.Units(func(_ planner.Wave, u planner.Unit) {
+			if !slices.Contains(names, u.Role) {
+				names = append(names, u.Role)
+			}
+		})
+	}
+	for i := range r.plan.Roles {
+		if slices.Contains(names, r.plan.Roles[i].Name) {
+			r.emit(w, r.hostsPlay(r.plan.Roles[i].Name))
+		}
+	}
+	for _, s := range stages {
+		name := s.Name
+		if stage == "" {
+			name = "rollback of " + s.Name
+		}
+		for _, wave := range s.Waves {
+			for _, st := range wave.Steps {
+				r.stepPlays(w, name, wave.Number, st)
+			}
+			for _, u := range wave.Health {
+				r.emit(w, r.unitPlay(name, wave.Number, u))
+			}
+			for _, t := range wave.Tracks {
+				r.track(w, name, wave, t)
+			}
+		}
+	}
+	r.write(path, w)
+}
+
+// stepPlays writes one step: units that do not wait for each other go side by side, a
+// play with strategy free for each level of them. Ansible knows no failure policy in
+// such a play, so a strict one follows that asks whether a host was lost. Steps with
+// run_once or throttle, which free does not keep, stay linear.
+func (r *renderer) stepPlays(w *writer, stage string, wave int, st planner.Step) {
+	strict := slices.ContainsFunc(st.Units, func(u planner.Unit) bool { return u.Once || u.Throttle })
+	for _, level := range levels(st.Units) {
+		if strict || len(level) == 1 || !r.sameKeywords(level) {
+			for _, u := range level {
+				r.emit(w, r.unitPlay(stage, wave, u))
+			}
+			continue
+		}
+		r.emit(w, r.freePlay(stage, wave, level))
+		r.emit(w, r.lostPlay(stage, wave, level))
+	}
+}
+
+// levels puts each unit after all that it waits for.
+func levels(units []planner.Unit) [][]planner.Unit {
+	at := map[string]int{}
+	var out [][]planner.Unit
+	for _, u := range units {
+		level := 0
+		for _, a := range u.After {
+			if l, ok := at[a.Unit]; ok {
+				level = max(level, l+1)
+			}
+		}
+		at[u.ID] = level
+		if level == len(out) {
+			out = append(out, nil)
+		}
+		out[level] = append(out[level], u)
+	}
+	return out
+}
+
+// sameKeywords tells whether the units' roles can share a play: keywords that differ
+// can be put on blocks.
+func (r *renderer) sameKeywords(units []planner.Unit) bool {
+	onPlay := func(u planner.Unit) string {
+		var text string
+		for _, k := range r.role[u.Role].Play {
+			if !slices.Contains(blockLevel(r.role[u.Role].Play), k) {
+				text += k.Text
+			}
+		}
+		return text
+	}
+	return !slices.ContainsFunc(units, func(u planner.Unit) bool { return onPlay(u) != onPlay(units[0]) })
+}
+
+func groupsOf(units []planner.Unit) (names []string, pattern string) {
+	for _, u := range units {
+		if g := groupName(u.Role); !slices.Contains(names, g) {
+			names = append(names, g)
+		}
+	}
+	return names, strings.Join(names, ":")
+}
+
+// freePlay runs several roles' units side by side, each host going at its own pace.
+func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
+	names, pattern := groupsOf(units)
+	var roles []string
+	var first []planner.Keyword
+	for _, u := range units {
+		roles = append(roles, u.Role+suffix(u.ID))
+	}
+	for _, k := range r.role[units[0].Role].Play {
+		if !slices.Contains(blockLevel([]planner.Keyword{k}), k) {
+			first = append(first, k)
+		}
+	}
+	return play{
+		name: r.title(stage, wave, units[0]) + ": " + strings.Join(roles, ", "), hosts: pattern, own: first,
+		failure: []string{"strategy: ansible.builtin.free"}, tags: tags(stage, wave, units[0]), services: servicesOf(units...),
+		vars: append(unitVars(stage, units[0]),
+			"upstep_role: \"{{ ['"+strings.Join(names, "', '")+"'] | intersect(group_names) | first | default('') | replace('upstep_role_', '') }}\""),
+		body: func(w *writer) {
+			for i, u := range units {
+				if i > 0 {
+					w.linef("")
+				}
+				r.freeTask(w, u)
+			}
+		},
+	}
+}
+
+func (r *renderer) freeTask(w *writer, u planner.Unit) {
+	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
+	w.linef("      when: \"'%s' in group_names\"", groupName(u.Role))
+	w.linef("      ansible.builtin.include_tasks:")
+	w.linef("        file: %s.yml", u.ID)
+	if apply := blockLevel(r.role[u.Role].Play); len(apply) > 0 {
+		w.linef("        apply:")
+		for _, k := range apply {
+			w.text(k.Text, 10)
+		}
+	}
+	w.linef("      vars:")
+	w.linef("        upstep_role: %s", u.Role)
+}
+
+// lostPlay stops everything when a host was lost in the play before it.
+func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
+	_, pattern := groupsOf(units)
+	return play{
+		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, tags: tags(stage, wave, units[0]), failure: allFail(),
+		body: func(w *writer) {
+			w.linef("    - name: Every host has ended the step")
+			w.linef("      ansible.builtin.assert:")
+			w.linef("        that: ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0")
+			w.linef("        fail_msg: \"failed: {{ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ') }}\"")
+			w.linef("        quiet: true")
+		},
+	}
+}
+
+// track writes a rolling role's way through a wave: one play in batches, or with
+// drain: role one before it and one after it for all hosts.
+func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.Track) {
+	role := r.role[t.Role]
+	ro := role.Rolling
+	var steps, before, after []planner.Unit
+	for _, u := range t.Parts {
+		switch {
+		case u.Kind == planner.KindStep:
+			steps = append(steps, u)
+		case u.Kind == planner.KindDrain:
+			before = append(before, u)
+		default:
+			after = append(after, u)
+		}
+	}
+	file := r.stepsFile(stage, wave.Number, t, steps)
+	base := play{
+		hosts: role.Hosts, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
+		vars: []string{"step: 0", "upstep_stage: " + strings.TrimPrefix(stage, "rollback of "), "upstep_role: " + t.Role},
+	}
+	whole := func(part string, units []planner.Unit) {
+		p := base
+		p.name = title(stage, wave.Number, part) + ": " + t.Role
+		p.failure = allFail()
+		p.body = func(w *writer) {
+			r.canary(w, ro)
+			for _, u := range units {
+				r.unitTasks(w, u, 4)
+				w.linef("")
+			}
+		}
+		r.emit(w, p)
+	}
+	if ro.Drain == "role" && len(before) > 0 {
+		whole("out of traffic", before)
+		before = nil
+	}
+	var last []planner.Unit
+	if ro.Drain == "role" {
+		last = slices.DeleteFunc(slices.Clone(after), func(u planner.Unit) bool { return u.Kind != planner.KindRestore })
+		after = slices.DeleteFunc(slices.Clone(after), func(u planner.Unit) bool { return u.Kind == planner.KindRestore })
+	}
+	p := base
+	p.name = title(stage, wave.Number, "in batches") + ": " + t.Role
+	// max_fail_percentage and not any_errors_fatal: a batch's other hosts must not fail
+	// with one that is going to be tried again.
+	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]", "max_fail_percentage: 0"}
+	p.body = func(w *writer) {
+		r.canary(w, ro)
+		for _, u := range before {
+			r.unitTasks(w, u, 4)
+			w.linef("")
+		}
+		r.tries(w, file, t.Role, ro, 1, 4)
+		for _, u := range after {
+			w.linef("")
+			r.unitTasks(w, u, 4)
+		}
+		if ro.Pause.Seconds() > 0 {
+			w.linef("")
+			r.wait(w, "Pause before the next batch", ro.Pause.Seconds(), "ansible_play_batch[-1] != ansible_play_hosts_all[-1]", 4)
+		}
+	}
+	r.emit(w, p)
+	if len(last) > 0 {
+		whole("back into traffic", last)
+	}
+	if ro.Percentage < 100 {
+		r.canaryEnd(w, base, stage, wave.Number, t.Role, ro)
+	}
+}
+
+func serial(batch []string) []string {
+	out := make([]string, len(batch))
+	for i, b := range batch {
+		out[i] = b
+		if strings.HasSuffix(b, "%") {
+			out[i] = `"` + b + `"`
+		}
+	}
+	return out
+}
+
+// stepsFile writes the task file that takes a batch through all steps of the wave.
+func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []planner.Unit) string {
+	path := fmt.Sprintf("%s/%d/%s.yml", strings.TrimPrefix(stage, "rollback of "), wave, t.Role)
+	if strings.HasPrefix(stage, "rollback of ") {
+		path = "rollback/" + path
+	}
+	if r.packed[path] {
+		return path
+	}
+	r.packed[path] = true
+	w := &writer{}
+	w.linef("---")
+	w.comment(0, "All steps of one batch of "+t.Role+".")
+	for _, u := range steps {
+		w.linef("- name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)+r.stepName(u)))
+		w.linef("  ansible.builtin.import_tasks: %s.yml", u.ID[strings.LastIndex(u.ID, "/step")+1:])
+		w.linef("  vars:")
+		w.linef("    step: %d", u.Step)
+		w.linef("")
+		w.linef("- name: Run the handlers that were notified")
+		w.linef("  ansible.builtin.meta: flush_handlers")
+		w.linef("")
+	}
+	r.write(path, trimmed(w))
+	return path
+}
+
+// trimmed takes off blank lines at the end.
+func trimmed(w *writer) *writer {
+	out := &writer{origins: w.origins}
+	out.text(strings.TrimRight(w.String(), "\n")+"\n", 0)
+	return out
+}
+
+// tries writes the batch's steps and, for hosts that failed, the steps again.
+func (r *renderer) tries(w *writer, file, role string, ro *planner.Rolling, try, indent int) {
+	pad := strings.Repeat(" ", indent)
+	take := func(indent int) {
+		pad := strings.Repeat(" ", indent)
+		w.linef("%s- name: %s", pad, source.Quote("Upgrade "+role))
+		w.linef("%s  ansible.builtin.import_tasks: %s", pad, file)
+	}
+	if try == ro.Tries {
+		take(indent)
+		return
+	}
+	w.linef("%s- name: %s", pad, source.Quote(fmt.Sprintf("Try %d of %d", try, ro.Tries)))
+	w.linef("%s  block:", pad)
+	take(indent + 4)
+	w.linef("%s  rescue:", pad)
+	r.wait(w, "Wait before the next try", ro.RetryDelay.Seconds(), "", indent+4)
+	r.tries(w, file, role, ro, try+1, indent+4)
+}
+
+// canary leaves out the hosts beyond the share that one run takes.
+func (r *renderer) canary(w *writer, ro *planner.Rolling) {
+	if ro.Percentage >= 100 {
+		return
+	}
+	w.linef("    - name: %s", source.Quote(fmt.Sprintf("Leave hosts beyond the first %d%% as they are", ro.Percentage)))
+	w.linef("      ansible.builtin.meta: end_host")
+	w.linef("      when:")
+	w.linef("        - not (upstep_whole | default(false) | bool)")
+	w.linef("        - ansible_play_hosts_all.index(inventory_hostname) >= %s", canaryCount(ro))
+	w.linef("")
+}
+
+// canaryCount is the Jinja expression of how many hosts the share is, rounded up.
+func canaryCount(ro *planner.Rolling) string {
+	return fmt.Sprintf("((ansible_play_hosts_all | length * %d + 99) // 100)", ro.Percentage)
+}
+
+// canaryEnd stops what comes after the role until all of its hosts are done.
+func (r *renderer) canaryEnd(w *writer, base play, stage string, wave int, role string, ro *planner.Rolling) {
+	p := base
+	p.name = title(stage, wave, "all hosts") + ": " + role
+	p.failure = allFail()
+	p.services = nil
+	p.body = func(w *writer) {
+		w.linef("    - name: %s", source.Quote("All hosts of "+role+" are done"))
+		w.linef("      ansible.builtin.assert:")
+		w.linef("        that: upstep_whole | default(false) | bool or ansible_play_hosts_all | length <= %s", canaryCount(ro))
+		w.linef("        fail_msg: %s", source.Quote(fmt.Sprintf("%d%% of %s are done: go on with all of them by -e upstep_whole=true", ro.Percentage, role)))
+		w.linef("        quiet: true")
+	}
+	r.emit(w, p)
+}

@@ -1,0 +1,71 @@
+package playbooks
+
+import (
+	"fmt"
+	"strings"
+)
+
+// writer builds one YAML file and counts its lines, so that a line can be traced to
+// the source it came from.
+type writer struct {
+	strings.Builder
+	lines   int
+	origins []origin
+}
+
+func (w *writer) linef(format string, args ...any) {
+	fmt.Fprintf(&w.Builder, format, args...)
+	w.WriteByte('\n')
+	w.lines++
+}
+
+// text writes lines of source text, moved right by indent columns.
+func (w *writer) text(s string, indent int) {
+	pad := strings.Repeat(" ", indent)
+	for len(s) > 0 {
+		line := s
+		if i := strings.IndexByte(s, '\n'); i >= 0 {
+			line, s = s[:i], s[i+1:]
+		} else {
+			s = ""
+		}
+		if line != "" {
+			w.WriteString(pad)
+			w.WriteString(line)
+		}
+		w.WriteByte('\n')
+		w.lines++
+	}
+}
+
+// traced writes source text and notes where it came from: line is the source line
+// of its first line that is no comment.
+func (w *writer) traced(s string, indent int, file string, line int) {
+	head := 0
+	for rest := s; strings.HasPrefix(rest, "#") || strings.HasPrefix(rest, "\n"); {
+		_, after, found := strings.Cut(rest, "\n")
+		if !found {
+			break
+		}
+		rest = after
+		head++
+	}
+	start := w.lines + 1
+	w.text(s, indent)
+	w.origins = append(w.origins, origin{from: start, to: w.lines + 1, file: file, line: line - head})
+}
+
+// comment writes a comment, broken at 110 columns.
+func (w *writer) comment(indent int, text string) {
+	const width = 110
+	pad := strings.Repeat(" ", indent) + "#"
+	line := pad
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width && line != pad {
+			w.linef("%s", line)
+			line = pad + "  "
+		}
+		line += " " + word
+	}
+	w.linef("%s", line)
+}

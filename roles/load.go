@@ -1,0 +1,237 @@
+package roles
+
+import (
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// Load reads the roles from a file, or from every *.yaml and *.yml of a folder by
+// name. The roles keep their order, which breaks ties in the plan. prefix is put
+// before the names shown to people.
+func Load(fsys fs.FS, name, prefix string, vals source.Values, sink *source.Sink) []Role {
+	shown := path.Join(prefix, name)
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		sink.Errorf(source.Pos{File: shown}, "no roles found").
+			WithHint("a project says in roles.yaml which services stand on which hosts; --roles points elsewhere")
+		return nil
+	}
+	files := []string{name}
+	if info.IsDir() {
+		files = nil
+		entries, err := fs.ReadDir(fsys, name)
+		if err != nil {
+			sink.Errorf(source.Pos{File: shown}, "read roles: %v", err)
+			return nil
+		}
+		for _, e := range entries {
+			if n := e.Name(); !e.IsDir() && !strings.HasPrefix(n, ".") && (strings.HasSuffix(n, ".yaml") || strings.HasSuffix(n, ".yml")) {
+				files = append(files, path.Join(name, n))
+			}
+		}
+	}
+	var out []Role
+	for _, f := range files {
+		text, err := fs.ReadFile(fsys, f)
+		if err != nil {
+			sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "read roles: %v", err)
+			continue
+		}
+		out = append(out, Parse(source.File{Name: path.Join(prefix, f), Text: text}, vals, sink)...)
+	}
+	if len(out) == 0 && !sink.Failed() {
+		sink.Errorf(source.Pos{File: shown}, "no role found").WithHint("write a list of roles: - name: Controller")
+	}
+	return unique(out, sink)
+}
+
+func unique(all []Role, sink *source.Sink) []Role {
+	first := map[string]source.Pos{}
+	var out []Role
+	for _, r := range all {
+		// Files of the emitted tree are named by role, and some systems do not tell case apart.
+		key := strings.ToLower(r.Name)
+		if at, twice := first[key]; twice {
+			sink.Errorf(r.Pos, "duplicate role %q", r.Name).WithHint("it is defined first at " + at.Short())
+			continue
+		}
+		first[key] = r.Pos
+		out = append(out, r)
+	}
+	return out
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// reserved are file names of the emitted tree that no role's playbook may take.
+func reserved(name string) bool {
+	switch strings.ToLower(name) {
+	case "upgrade", "preflight", "before", "after", "rollback", "post_upgrade", "vars", "handlers", "roles", "control-plane", "non-control-plane", "readme", "plan":
+		return true
+	}
+	return false
+}
+
+// Parse reads one file of roles.
+func Parse(f source.File, vals source.Values, sink *source.Sink) []Role {
+	root, ok := source.Parse(f, sink)
+	if !ok {
+		return nil
+	}
+	if root.Kind() != source.List {
+		sink.Errorf(root.Pos(), "roles must be a list, not %s", root.Kind()).WithHint("begin each role with - name: NAME")
+		return nil
+	}
+	var out []Role
+	for _, it := range root.Items() {
+		if it.Kind() != source.Map {
+			sink.Errorf(it.Pos(), "a role must be a mapping, not %s", it.Kind()).WithHint("begin each role with - name: NAME")
+			continue
+		}
+		if r := parseRole(it, vals, sink); r.Name != "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
+	f := source.ReadFields(v, "the role", sink, "name", "description", "hosts", "stage", "services", "rolling", "health", "optional", "play")
+	r := Role{
+		Name:        f.Required("name"),
+		Description: f.String("description"),
+		Pos:         f.PosOf("name"),
+		Stage:       f.String("stage"),
+		StagePos:    f.PosOf("stage"),
+		Optional:    f.Bool("optional"),
+		HostsPos:    f.PosOf("hosts"),
+		Play:        tasks.ReadKeywords(f.Get("play"), tasks.PlayLevel, sink),
+	}
+	switch {
+	case r.Name == "":
+	case !validName.MatchString(r.Name):
+		sink.Errorf(r.Pos, "role name %q is not usable as a file name", r.Name).WithHint("use letters, digits, _ and -, beginning with a letter")
+	case reserved(r.Name):
+		sink.Errorf(r.Pos, "role name %q is taken by a file of the emitted playbooks", r.Name).WithHint("choose another name")
+	}
+	r.Hosts = hosts(f, r.Name, vals, sink)
+	seen := map[string]source.Pos{}
+	for _, s := range f.Strings("services") {
+		if at, twice := seen[s.Text()]; twice {
+			sink.Errorf(s.Pos(), "%q stands twice in the role", s.Text()).WithHint("it stands first at " + at.Short())
+			continue
+		}
+		seen[s.Text()] = s.Pos()
+		r.Services = append(r.Services, Placed{s.Text(), s.Pos()})
+	}
+	health := f.Get("health")
+	if rolling := f.Get("rolling").Substitute(vals, sink); rolling.Exists() {
+		r.Rolling = parseRolling(rolling, sink)
+		if h := rolling.Get("health"); h.Exists() {
+			if health.Exists() {
+				sink.Errorf(h.Pos(), "health stands twice in the role").WithHint("it stands also at " + health.Pos().Short())
+			}
+			health = h
+		}
+	}
+	r.Health = parseHealth(health.Substitute(vals, sink), sink)
+	return r
+}
+
+func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) string {
+	if !f.Has("hosts") {
+		return name
+	}
+	v := f.Get("hosts").Substitute(vals, sink)
+	if v.Kind() == source.List {
+		var parts []string
+		for _, it := range v.Items() {
+			parts = append(parts, it.Text())
+		}
+		return strings.Join(parts, ",")
+	}
+	if v.Kind() != source.Scalar {
+		sink.Errorf(v.Pos(), "hosts must be an inventory pattern, not %s", v.Kind())
+		return ""
+	}
+	return strings.TrimSpace(v.Text())
+}
+
+func parseRolling(v source.Node, sink *source.Sink) *Rolling {
+	f := source.ReadFields(v, "rolling", sink, "batch", "percentage", "pause", "drain", "max_failures", "tries", "retry_delay", "unit_timeout", "health")
+	r := &Rolling{
+		Batch:       batch(f, sink),
+		Percentage:  percentage(f, sink),
+		Pause:       f.Duration("pause", 0),
+		DrainRole:   f.OneOf("drain", "batch", "batch", "role") == "role",
+		Tries:       f.Int("tries", 1, 1),
+		RetryDelay:  f.Duration("retry_delay", 10*time.Second),
+		UnitTimeout: f.Duration("unit_timeout", 0),
+	}
+	if m := f.Get("max_failures"); m.Exists() {
+		if s, ok := readSize(m, "max_failures", 0, sink); ok {
+			r.MaxFailures = s
+		}
+	}
+	return r
+}
+
+func batch(f source.Fields, sink *source.Sink) []Size {
+	one := []Size{{N: 1}}
+	v := f.Get("batch")
+	items := []source.Node{v}
+	switch v.Kind() {
+	case source.Missing, source.Null:
+		return one
+	case source.List:
+		items = v.Items()
+	}
+	if len(items) == 0 {
+		sink.Errorf(v.Pos(), "batch is empty").WithHint("write batch: 1, or a list such as [1, \"25%\"]")
+		return one
+	}
+	var out []Size
+	for _, it := range items {
+		if s, ok := readSize(it, "a batch", 1, sink); ok {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return one
+	}
+	return out
+}
+
+func percentage(f source.Fields, sink *source.Sink) int {
+	v := f.Get("percentage")
+	if !v.Exists() {
+		return 100
+	}
+	s, ok := ParseSize(strings.TrimSuffix(v.Text(), "%"))
+	if !ok || s.N < 1 || s.N > 100 {
+		sink.Errorf(v.Pos(), "percentage must be from 1 to 100, not %q", v.Text()).
+			WithHint("it is the share of the hosts that one run takes; 100 takes all")
+		return 100
+	}
+	return s.N
+}
+
+func parseHealth(v source.Node, sink *source.Sink) Health {
+	f := source.ReadFields(v, "health", sink, "tries", "delay", "consecutive")
+	h := Health{
+		Tries:       f.Int("tries", 1, 10),
+		Delay:       f.Duration("delay", 10*time.Second),
+		Consecutive: f.Int("consecutive", 1, 1),
+	}
+	if h.Consecutive > h.Tries {
+		sink.Errorf(f.PosOf("consecutive"), "%d good answers in a row cannot come from %d tries", h.Consecutive, h.Tries).
+			WithHint("raise tries, or lower consecutive")
+	}
+	return h
+}

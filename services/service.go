@@ -1,0 +1,55 @@
+// Package services reads service definitions: what each service wants done when it
+// is upgraded, and what it depends on.
+package services
+
+import (
+	"io/fs"
+
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// Service is one deployable unit as its author defined it.
+type Service struct {
+	Name        string
+	Description string
+	Pos         source.Pos
+	Stage       string // "" when the role decides
+	StagePos    source.Pos
+	DependsOn   []Dependency
+	Behind      string // the service that carries this one's traffic, or ""
+	BehindPos   source.Pos
+	Version     Version
+	Lists       map[tasks.ListName][]tasks.Task
+	Handlers    []tasks.Handler
+	Vars        tasks.Vars
+	Play        []tasks.Keyword
+	Digest      string // SHA-256 of the file that defines it, in hex
+	Pack        bool
+	Assets      []Asset
+	Uses        []tasks.Use // variables that its expressions name, each once
+}
+
+// Dependency says that a service comes after another.
+type Dependency struct {
+	Service  string
+	Upgraded bool // until: upgraded; else in every step
+	HostOnly bool // scope: host; only on the dependent's own role
+	Pos      source.Pos
+}
+
+// Version is where an upgrade of a service leads, and how the installed one is found.
+type Version struct {
+	Target string `json:"target,omitempty"`
+	Probe  string `json:"probe,omitempty"`
+}
+
+// Asset is a file of a pack that goes with it.
+type Asset struct {
+	Path string // below the pack's folder, with slashes
+	Mode fs.FileMode
+	Data []byte
+}
+
+// Registered gives every variable that the service's tasks register or set, sorted.
+func (s *Service) Registered() []string { return registered(s) }

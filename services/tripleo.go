@@ -1,0 +1,61 @@
+package services
+
+import (
+	"slices"
+
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// tripleoFields finds the service in a TripleO template: outputs.role_data.value,
+// the task lists standing in value or beside it.
+func tripleoFields(root source.Node, sink *source.Sink) (source.Fields, bool) {
+	data := root.Get("outputs").Get("role_data")
+	value := data.Get("value")
+	if value.Kind() != source.Map {
+		at := root.Get("outputs").Pos()
+		if value.Exists() {
+			at = value.Pos()
+		}
+		sink.Errorf(at, "a TripleO template without a mapping under outputs.role_data.value").
+			WithHint("a service's own form begins with service_name: NAME")
+		return source.Fields{}, false
+	}
+	if name, is := tasks.HeatFunction(value); is {
+		tasks.NeedsImport(value, name, sink)
+		return source.Fields{}, false
+	}
+	beside := source.OpenFields("role_data", sink, data)
+	known := keys()
+	f := source.OpenFields("role_data", sink, value)
+	for _, k := range beside.Keys() {
+		if slices.Contains(known, k) && k != "description" {
+			f = f.With(k, beside.Get(k))
+		}
+	}
+	for _, k := range f.Keys() {
+		// TripleO's other keys (config_settings, step_config, ...) are not ours to judge,
+		// but a misspelt task list would vanish in silence.
+		if near := source.Nearest(k, taskKeys()); near != "" && !slices.Contains(tripleoLists(), k) && !slices.Contains(known, k) {
+			sink.Warnf(f.PosOf(k), "key %q is not read", k).WithHint(`did you mean "` + near + `"?`)
+		}
+	}
+	return f, true
+}
+
+func taskKeys() []string {
+	var out []string
+	for _, l := range tasks.ListNames() {
+		out = append(out, string(l))
+	}
+	return out
+}
+
+// tripleoLists are TripleO's own lists that only an import knows how to place.
+func tripleoLists() []string {
+	return []string{
+		"upgrade_batch_tasks", "pre_upgrade_rolling_tasks", "external_upgrade_tasks", "update_tasks", "post_update_tasks",
+		"external_update_tasks", "fast_forward_upgrade_tasks", "fast_forward_post_upgrade_tasks", "host_prep_tasks",
+		"deploy_steps_tasks", "external_deploy_tasks", "external_post_deploy_tasks", "docker_puppet_tasks", "scale_tasks",
+	}
+}

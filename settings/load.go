@@ -1,0 +1,155 @@
+package settings
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
+)
+
+// Load reads upgrade.yaml and gives its inputs the values of this run. A project
+// without the file gets the defaults. prefix is put before the name shown to people.
+func Load(fsys fs.FS, name, prefix string, given []Given, sink *source.Sink) Settings {
+	s := Settings{Stages: DefaultStages(), Ordering: Barrier}
+	shown := path.Join(prefix, name)
+	text, err := fs.ReadFile(fsys, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.bind(given, sink)
+		return s
+	case err != nil:
+		sink.Errorf(source.Pos{File: shown}, "read settings: %v", err)
+		return s
+	}
+	root, ok := source.Parse(source.File{Name: shown, Text: text}, sink)
+	if !ok {
+		return s
+	}
+	f := source.ReadFields(root, "upgrade.yaml", sink, "name", "description", "inputs", "from", "to", "releases", "stages",
+		"steps", "vars", "play", "notify", "deployment_tasks", "ordering", "parallelism", "forks", "window")
+	s.Name = f.String("name")
+	s.Inputs = inputs(f.Get("inputs"), sink)
+	s.bind(given, sink)
+	s.Stages = stages(f, sink)
+	s.Steps = steps(f.Get("steps"), sink)
+	if v := f.Get("vars"); v.Exists() {
+		s.Vars = tasks.ReadVars(v, "vars of upgrade.yaml", sink)
+		s.clashes(v, sink)
+	}
+	s.Play = tasks.ReadKeywords(f.Get("play"), tasks.PlayLevel, sink)
+	d := source.ReadFields(f.Get("deployment_tasks"), "deployment_tasks", sink, "before", "after")
+	s.Before = deployments(d.Get("before"), s.Values(), sink)
+	s.After = deployments(d.Get("after"), s.Values(), sink)
+	s.Ordering = f.OneOf("ordering", Barrier, Barrier, Dependencies)
+	s.Parallelism = f.Int("parallelism", 1, 0)
+	s.Forks = f.Int("forks", 1, 0)
+	for _, later := range []string{"from", "to", "releases", "notify", "window"} {
+		if f.Has(later) {
+			sink.Warnf(f.PosOf(later), "%s is not acted on by this version of upstep", later).WithHint("planning and emitting leave it out")
+		}
+	}
+	return s
+}
+
+// clashes reports inputs and vars of the same name: one would hide the other.
+func (s *Settings) clashes(v source.Node, sink *source.Sink) {
+	for _, e := range v.Entries() {
+		for _, in := range s.Inputs {
+			if in.Name == e.Key.Text() {
+				sink.Errorf(e.Key.Pos(), "variable %q is also an input", in.Name).WithHint("the input stands at " + in.Pos.Short() + "; rename one of the two")
+			}
+		}
+	}
+}
+
+var stageName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+func stages(f source.Fields, sink *source.Sink) []Stage {
+	v := f.Get("stages")
+	if !v.Exists() {
+		return DefaultStages()
+	}
+	if v.Kind() != source.List || len(v.Items()) == 0 {
+		sink.Errorf(v.Pos(), "stages must be a list with at least one stage").WithHint("write stages: [control-plane, non-control-plane]")
+		return DefaultStages()
+	}
+	var out []Stage
+	for _, it := range v.Items() {
+		st := Stage{Name: it.Text(), Pos: it.Pos()}
+		if it.Kind() == source.Map {
+			m := source.ReadFields(it, "the stage", sink, "name", "approve")
+			st.Name, st.Approve = m.Required("name"), m.Bool("approve")
+		}
+		switch {
+		case st.Name == "":
+			continue
+		case !stageName.MatchString(st.Name):
+			sink.Errorf(it.Pos(), "stage name %q is not usable as a file name", st.Name).WithHint("use small letters, digits and -, beginning with a letter")
+		case slices.Contains([]string{"rollback", "preflight", "before", "after", "handlers", "roles", "upgrade", "vars", "links"}, st.Name):
+			sink.Errorf(it.Pos(), "stage name %q is taken by upstep itself", st.Name).WithHint("choose another name")
+		case slices.ContainsFunc(out, func(o Stage) bool { return o.Name == st.Name }):
+			sink.Errorf(it.Pos(), "duplicate stage %q", st.Name).WithHint("name each stage once")
+			continue
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func steps(v source.Node, sink *source.Sink) []Step {
+	if !v.Exists() {
+		return nil
+	}
+	if v.Kind() != source.Map {
+		sink.Errorf(v.Pos(), "steps must be a mapping of numbers to names, not %s", v.Kind()).WithHint("write steps: {0: validate, 1: stop}")
+		return nil
+	}
+	out := []Step{}
+	for _, e := range v.Entries() {
+		n, err := strconv.Atoi(strings.TrimPrefix(e.Key.Text(), "step"))
+		if err != nil || n < 0 {
+			sink.Errorf(e.Key.Pos(), "step %q is no number", e.Key.Text()).WithHint("write steps: {0: validate, 1: stop}")
+			continue
+		}
+		if e.Value.Kind() != source.Scalar && e.Value.Kind() != source.Null {
+			sink.Errorf(e.Value.Pos(), "the name of step %d must be a single value, not %s", n, e.Value.Kind())
+		}
+		out = append(out, Step{n, e.Value.Text()})
+	}
+	slices.SortFunc(out, func(a, b Step) int { return a.Number - b.Number })
+	return out
+}
+
+func deployments(v source.Node, vals source.Values, sink *source.Sink) []Deployment {
+	if !v.Exists() {
+		return nil
+	}
+	if v.Kind() != source.List {
+		sink.Errorf(v.Pos(), "deployment tasks must be a list, not %s", v.Kind()).WithHint("write - {name: ..., hosts: ..., tasks: [...]}")
+		return nil
+	}
+	var out []Deployment
+	for _, it := range v.Items() {
+		f := source.ReadFields(it, "the deployment tasks", sink, "name", "hosts", "tasks", "vars", "play")
+		d := Deployment{Name: f.String("name"), Pos: it.Pos()}
+		if f.Required("hosts") != "" {
+			d.Hosts = f.Get("hosts").Substitute(vals, sink).Text()
+		}
+		if !f.Has("tasks") {
+			sink.Errorf(it.Pos(), "deployment tasks without tasks").WithHint("add tasks: with a list of them")
+		}
+		d.Tasks = tasks.NewReader(sink, false).List(f.Get("tasks"), "tasks")
+		if w := f.Get("vars"); w.Exists() {
+			d.Vars = tasks.ReadVars(w, "vars of the deployment tasks", sink)
+		}
+		d.Play = tasks.ReadKeywords(f.Get("play"), tasks.PlayLevel, sink)
+		out = append(out, d)
+	}
+	return out
+}

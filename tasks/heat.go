@@ -1,0 +1,34 @@
+package tasks
+
+import (
+	"slices"
+
+	"github.com/upstep/upstep/source"
+)
+
+// heatFunctions are the functions of Heat templates that appear where a value is expected.
+func heatFunctions() []string {
+	return []string{
+		"get_param", "get_attr", "get_file", "get_resource", "yaql", "str_replace", "str_replace_strict", "str_split",
+		"list_join", "list_concat", "list_concat_unique", "map_merge", "map_replace", "make_url", "digest", "repeat",
+		"resource_facade", "if",
+	}
+}
+
+// HeatFunction tells whether a value is a call of a Heat function, and which.
+func HeatFunction(v source.Node) (name string, is bool) {
+	if v.Kind() != source.Map {
+		return "", false
+	}
+	entries := v.Entries()
+	if len(entries) != 1 || !slices.Contains(heatFunctions(), entries[0].Key.Text()) {
+		return "", false
+	}
+	return entries[0].Key.Text(), true
+}
+
+// NeedsImport reports a Heat function where only plain YAML is read.
+func NeedsImport(at source.Node, name string, sink *source.Sink) {
+	sink.Errorf(at.Pos(), "Heat function %s is not evaluated here", name).
+		WithHint("templates with Heat functions go through `upstep import tripleo`")
+}

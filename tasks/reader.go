@@ -1,0 +1,54 @@
+package tasks
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/upstep/upstep/source"
+)
+
+// Reader reads the task lists of one service or deployment and gathers which
+// variables they name.
+type Reader struct {
+	sink   *source.Sink
+	heat   bool // a TripleO template, in which Heat functions may stand
+	uses   map[string]source.Pos
+	locals map[string]bool
+}
+
+// NewReader gives a Reader whose problems go to the sink; heat says that the text
+// is a TripleO template, where calls of Heat functions are reported.
+func NewReader(sink *source.Sink, heat bool) *Reader {
+	return &Reader{sink: sink, heat: heat, uses: map[string]source.Pos{}, locals: map[string]bool{}}
+}
+
+// Uses gives the variables named so far that no task defines for itself, by name.
+func (r *Reader) Uses() []Use {
+	out := make([]Use, 0, len(r.uses))
+	for name, pos := range r.uses {
+		if !r.locals[name] {
+			out = append(out, Use{name, pos})
+		}
+	}
+	slices.SortFunc(out, func(a, b Use) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// ReadVars reads a mapping of variables and keeps it as written.
+func ReadVars(v source.Node, what string, sink *source.Sink) Vars {
+	if v.Kind() != source.Map {
+		sink.Errorf(v.Pos(), "%s must be a mapping, not %s", what, v.Kind())
+		return Vars{}
+	}
+	var out Vars
+	for _, e := range v.Entries() {
+		if strings.HasPrefix(e.Key.Text(), "upstep_") || e.Key.Text() == "step" {
+			sink.Errorf(e.Key.Pos(), "variable %q is set by upstep itself", e.Key.Text()).WithHint("choose another name")
+		}
+		out.Names = append(out.Names, e.Key.Text())
+	}
+	if len(out.Names) > 0 {
+		out.Text = v.CutMap().Text
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+// Package tasks reads Ansible's language as services and deployments use it: task
+// lists with their steps, handlers, variables and play keywords, all kept as written.
+package tasks
+
+import (
+	"github.com/upstep/upstep/source"
+)
+
+// ListName names one of a service's task lists, as it is written in YAML.
+type ListName string
+
+// The task lists of a service. Steps says which of them run in steps, by tag.
+const (
+	Preflight   ListName = "preflight_tasks"
+	Drain       ListName = "drain_tasks"
+	Upgrade     ListName = "upgrade_tasks"
+	Health      ListName = "health_tasks"
+	Restore     ListName = "restore_tasks"
+	Unlink      ListName = "unlink_tasks"
+	Establish   ListName = "establish_tasks"
+	Rollback    ListName = "rollback_tasks"
+	PostUpgrade ListName = "post_upgrade_tasks"
+)
+
+// ListNames gives every task list, in the order in which they come in an upgrade.
+func ListNames() []ListName {
+	return []ListName{Preflight, Drain, Unlink, Upgrade, Health, Restore, Establish, PostUpgrade, Rollback}
+}
+
+// Stepped tells whether the tasks of a list belong to steps.
+func (l ListName) Stepped() bool { return l == Upgrade || l == Rollback || l == PostUpgrade }
+
+// PostUpgradeTag marks rollback tasks that undo what post_upgrade_tasks did.
+const PostUpgradeTag = "post_upgrade"
+
+// Task is one element of a task list in the steps it belongs to. A block whose inner
+// tasks name different steps becomes a Task for each, with the same Index.
+type Task struct {
+	Name      string
+	Pos       source.Pos
+	Index     int   // place in its list, from 1
+	Steps     []int // ascending; nil in lists without steps
+	Split     bool  // one of several parts of a block whose tasks name different steps
+	PostOnly  bool  // a rollback task of what post_upgrade_tasks did
+	Text      string
+	Notifies  []source.Mark // places in Text of the handlers it names
+	Once      bool          // has run_once
+	Throttle  bool
+	Bootstrap bool // hangs on upstep_bootstrap
+	Registers []string
+	SetsFacts []string
+
+	dropped []source.Node // while reading: the parts that a split block leaves out
+}
+
+// Handler is a task that runs when notified, at the end of the unit.
+type Handler struct {
+	Name string
+	Pos  source.Pos
+	Text string
+	// Places in Text: its name, the topics it listens to, the handlers it notifies.
+	Names, Listens, Notifies []source.Mark
+}
+
+// Vars are a service's own variables, kept as written.
+type Vars struct {
+	Names []string
+	Text  string // keys at the left margin; "" for none
+}
+
+// Keyword is one play keyword with its value as written, "key: value" at the left margin.
+type Keyword struct {
+	Name string
+	Text string
+	Pos  source.Pos
+}
+
+// Use is a variable that a service's tasks name, at the first place they do.
+type Use struct {
+	Name string
+	Pos  source.Pos
+}
