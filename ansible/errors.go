@@ -25,7 +25,7 @@ type SourceError struct {
 }
 
 // Error gives the source, its line where known, and the reason.
-func (e *SourceError) Error() string { return "inventory " + e.Pos.String() + ": " + e.Message }
+func (e *SourceError) Error() string { return "inventory " + e.String() + ": " + e.Message }
 
 // CommandError says that a command ended with an error of its own. It never holds
 // the arguments or the environment.

@@ -33,11 +33,11 @@ func TestInventoryReadsEveryKindOfSource(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"hosts.ini":             "[web]\nw1 color=red\nw2\n",
 		"inv/a.yml":             "all: {children: {db: {hosts: {d1: }}}}\n",
-		"inv/b.ini":             "[cache]\nc1\n",
+		"inv/b":                 "[cache]\nc1\n",
 		"inv/group_vars/db.yml": "size: 3\n",
 		"dyn.sh":                "#!/bin/sh\necho '{\"dyn\": {\"hosts\": [\"x1\"]}}'\n",
 		"built.yml": "plugin: ansible.builtin.constructed\nstrict: true\nuse_extra_vars: true\n" +
-			"groups: {reds: color == 'red'}\nkeyed_groups: [{key: want, prefix: want}]\n",
+			"groups: {reds: color | default() == 'red'}\nkeyed_groups: [{key: want, prefix: want}]\n",
 		"ansible.cfg": "[inventory]\nenable_plugins = host_list, script, auto, yaml, ini\n",
 	})
 	out, err := New(Options{Dir: dir}).Inventory(t.Context(),
@@ -47,8 +47,8 @@ func TestInventoryReadsEveryKindOfSource(t *testing.T) {
 		Meta struct {
 			HostVars map[string]map[string]any `json:"hostvars"`
 		} `json:"_meta"`
-		Web, DB, Cache, Dyn, Reds, Ungrouped struct{ Hosts []string }
-		WantBlue                             struct{ Hosts []string } `json:"want_blue"`
+		Web, DB, Cache, Dyn, Reds struct{ Hosts []string }
+		WantBlue                  struct{ Hosts []string } `json:"want_blue"`
 	}
 	require.NoError(t, json.Unmarshal(out, &got))
 	require.Equal(t, []string{"w1", "w2"}, got.Web.Hosts)
@@ -56,7 +56,7 @@ func TestInventoryReadsEveryKindOfSource(t *testing.T) {
 	require.Equal(t, []string{"c1"}, got.Cache.Hosts)
 	require.Equal(t, []string{"x1"}, got.Dyn.Hosts)
 	require.Equal(t, []string{"w1"}, got.Reds.Hosts)
-	require.Contains(t, got.Ungrouped.Hosts, "l2")
+	require.Contains(t, got.WantBlue.Hosts, "l2")
 	require.InDelta(t, 3, got.Meta.HostVars["d1"]["size"], 0)
 	require.Equal(t, "a 'b' \"c\" {{ d", got.Meta.HostVars["d1"]["odd"])
 }

@@ -6,8 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
+
+var importLine = regexp.MustCompile(
+	`^([ -]*)(?:(?:ansible\.(?:builtin|legacy)\.)?import_(?:tasks|playbook)|file)\s*:\s*["']?([^\s"']+)`)
+
+var itemKeys = regexp.MustCompile(`^ *- +`)
 
 // maxCopied is the size of the largest file that is copied; what is larger is
 // payload, which a syntax check does not read, and is linked.
@@ -59,8 +65,79 @@ func (m *mirror) name(path string) (string, bool) {
 
 // unname takes the copy's place out of a message.
 func (m *mirror) unname(message string) string {
-	message = strings.ReplaceAll(message, m.root+string(filepath.Separator), "")
-	return strings.ReplaceAll(message, m.top+string(filepath.Separator), "../")
+	const sep = string(filepath.Separator)
+	return strings.NewReplacer(m.root+sep, "", m.top+sep, "../", m.root, ".", m.top, "..").Replace(message)
+}
+
+// importer finds the line that imports a file that does not exist: Ansible names
+// only the file.
+func (m *mirror) importer(missing string) (at said, found bool) {
+	m.eachFile(func(path string, lines []string) {
+		for i, line := range lines {
+			match := importLine.FindStringSubmatch(line)
+			if !found && match != nil && strings.HasSuffix(missing, string(filepath.Separator)+filepath.Clean(match[2])) {
+				at, found = said{path: path, line: i + 1, column: len(match[1]) + 1}, true
+			}
+		}
+	})
+	return at, found
+}
+
+// use is a task with some module: its first line, and the place of the module's key.
+type use struct {
+	path                string
+	first, line, column int
+}
+
+// uses finds the tasks with a module, by indentation: an item of a list of tasks
+// that has the module's name among its keys.
+func (m *mirror) uses(module string) []use {
+	var out []use
+	key := moduleKey(module)
+	m.eachFile(func(path string, lines []string) {
+		for i, line := range lines {
+			match := key.FindStringSubmatch(line)
+			if match == nil {
+				continue
+			}
+			first, _, found := enclosing(lines, i+1)
+			if found && len(itemKeys.FindString(lines[first])) == len(match[1]) && ofTasks(lines, first) {
+				out = append(out, use{path: path, first: first + 1, line: i + 1, column: len(match[1]) + 1})
+			}
+		}
+	})
+	return out
+}
+
+// ofTasks tells whether the list that an item stands in is one of tasks: under a key
+// that says so, or a file of its own.
+func ofTasks(lines []string, first int) bool {
+	indent := indentOf(lines[first])
+	for i := first - 1; i >= 0; i-- {
+		text := strings.TrimSpace(lines[i])
+		under := indentOf(lines[i]) < indent || indentOf(lines[i]) == indent && !strings.HasPrefix(text, "-")
+		if text != "" && text[0] != '#' && under && text != "---" {
+			return taskList.MatchString(lines[i])
+		}
+	}
+	return indent == 0
+}
+
+func moduleKey(name string) *regexp.Regexp {
+	return regexp.MustCompile(`^([ -]*)["']?` + regexp.QuoteMeta(name) + `["']?\s*:`)
+}
+
+// eachFile calls with the lines of every YAML file of the copy, by name.
+func (m *mirror) eachFile(do func(path string, lines []string)) {
+	_ = filepath.WalkDir(m.root, func(path string, d fs.DirEntry, err error) error {
+		if ext := filepath.Ext(path); err != nil || !d.Type().IsRegular() || ext != ".yml" && ext != ".yaml" {
+			return nil
+		}
+		if text, err := os.ReadFile(path); err == nil {
+			do(path, strings.Split(string(text), "\n"))
+		}
+		return nil
+	})
 }
 
 func copyTree(from, to string) error {

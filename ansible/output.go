@@ -24,6 +24,8 @@ var (
 	blanks     = regexp.MustCompile(`\s+`)
 	bothTried  = regexp.MustCompile(`^We were unable to read either as JSON nor YAML.*?(?:Syntax Error while loading YAML\.|$)`)
 	unknown    = regexp.MustCompile(`couldn't resolve module/action '([^']+)'`)
+	missing    = regexp.MustCompile(`Could not find or access '([^']+)'`)
+	noRole     = regexp.MustCompile(`^(the role '[^']+' was not found) in .*`)
 	freeText   = regexp.MustCompile(`^this task '([^']+)' has extra params`)
 )
 
@@ -43,19 +45,23 @@ func errorBlocks(stderr string) []string {
 
 // blocks cuts standard error into errors and warnings, each from its mark to the next.
 func blocks(stderr string) (errs, warnings []string) {
+	at, from := 0, 0
 	var into *[]string
+	cut := func(next *[]string, mark string) {
+		if into != nil {
+			*into = append(*into, stderr[from:at])
+		}
+		into, from = next, at+len(mark)
+	}
 	for line := range strings.Lines(stderr) {
 		if mark := blockStart.FindString(line); mark != "" {
-			into, line = &errs, line[len(mark):]
-			errs = append(errs, "")
+			cut(&errs, mark)
 		} else if mark := otherStart.FindString(line); mark != "" {
-			into, line = &warnings, line[len(mark):]
-			warnings = append(warnings, "")
+			cut(&warnings, mark)
 		}
-		if into != nil {
-			(*into)[len(*into)-1] += line
-		}
+		at += len(line)
 	}
+	cut(nil, "")
 	return errs, warnings
 }
 

@@ -32,8 +32,17 @@ type Finding struct {
 // at behind that, each with the reason.
 type Check struct {
 	Findings  []Finding `json:"findings"`
-	Unchecked []string  `json:"unchecked,omitempty"`
+	Unchecked []Hidden  `json:"unchecked,omitempty"`
 }
+
+// Hidden is a place of the tree behind which problems may stand that were not seen.
+type Hidden struct {
+	source.Pos
+	Reason string `json:"reason"`
+}
+
+// String gives the place, and the reason in brackets.
+func (h Hidden) String() string { return h.Short() + " (" + h.Reason + ")" }
 
 // Mask neutralises the task at a line of a file, in the check's private copy of the
 // tree, so that Ansible gets to the next problem; the other lines keep their numbers.
@@ -58,7 +67,9 @@ func (t *Tool) SyntaxCheck(ctx context.Context, dir string, playbooks []string, 
 		return cmp.Or(a.Compare(b.Pos), cmp.Compare(a.Message, b.Message))
 	})
 	c.Findings = slices.Compact(c.Findings)
-	slices.Sort(c.Unchecked)
+	slices.SortStableFunc(c.Unchecked, func(a, b Hidden) int {
+		return cmp.Or(a.Compare(b.Pos), cmp.Compare(a.Reason, b.Reason))
+	})
 	c.Unchecked = slices.Compact(c.Unchecked)
 	return c.Check, err
 }
@@ -78,7 +89,9 @@ type checker struct {
 func (c *checker) check(ctx context.Context, playbooks []string) error {
 	for len(playbooks) > 0 {
 		if c.runs++; len(c.Findings) >= MaxFindings || c.runs > 4*MaxFindings {
-			c.Unchecked = append(c.Unchecked, fmt.Sprintf("%s: the check ended after %d problems", strings.Join(playbooks, ", "), len(c.Findings)))
+			for _, p := range playbooks {
+				c.hide(source.Pos{File: p}, fmt.Sprintf("the check ended after %d problems", len(c.Findings)))
+			}
 			return nil
 		}
 		s, clean, err := c.tool.syntax(ctx, c.mirror.root, playbooks)
@@ -95,7 +108,7 @@ func (c *checker) check(ctx context.Context, playbooks []string) error {
 		if half := len(playbooks) / 2; half > 0 {
 			return errors.Join(c.check(ctx, playbooks[:half]), c.check(ctx, playbooks[half:]))
 		}
-		c.Unchecked = append(c.Unchecked, playbooks[0]+": what comes after its problem")
+		c.hide(source.Pos{File: playbooks[0]}, "what comes after its problem")
 		return nil
 	}
 	return nil
@@ -103,7 +116,13 @@ func (c *checker) check(ctx context.Context, playbooks []string) error {
 
 // take keeps a problem and masks its place; more tells whether it is out of the way.
 func (c *checker) take(ctx context.Context, s said) (more bool, err error) {
-	f := Finding{Message: c.mirror.unname(s.message)}
+	if m := missing.FindStringSubmatch(s.message); m != nil && s.path == "" {
+		s.message = m[1] + " does not exist"
+		if at, found := c.mirror.importer(m[1]); found {
+			s.path, s.line, s.column = at.path, at.line, at.column
+		}
+	}
+	f := Finding{Message: c.mirror.unname(noRole.ReplaceAllString(s.message, "$1"))}
 	inside := false
 	if s.path != "" {
 		f.File, inside = c.mirror.name(s.path)
@@ -119,13 +138,56 @@ func (c *checker) take(ctx context.Context, s said) (more bool, err error) {
 	if !inside {
 		return false, nil
 	}
-	c.handed[at] = true
 	if s.yaml {
-		s.line = 0 // nothing of the file can be read
-		c.Unchecked = append(c.Unchecked, f.File+": not valid YAML")
+		c.hide(source.Pos{File: f.File}, "not valid YAML")
+		c.handed[at] = true
+		return c.mask(s.path, 0), nil // nothing of the file can be read
 	}
-	return c.mask(s.path, s.line), nil
+	before, _ := os.ReadFile(s.path)
+	more = c.mask(s.path, s.line)
+	after, _ := os.ReadFile(s.path)
+	if more && (c.handed[at] || hides(string(before), string(after))) {
+		c.hide(at, "what stands in the same block, play or file")
+	}
+	c.handed[at] = true
+	if f.Module != "" {
+		c.same(f, at)
+	}
+	return more, nil
 }
+
+// same takes the other tasks with the same unknown module: one run would go for each.
+func (c *checker) same(f Finding, at source.Pos) {
+	for _, use := range c.mirror.uses(f.Module) {
+		g := f
+		g.File, _ = c.mirror.name(use.path)
+		g.Line, g.Column = use.line, use.column
+		place := source.Pos{File: g.File, Line: use.first}
+		if len(c.Findings) >= MaxFindings || place == at || c.handed[place] {
+			continue
+		}
+		c.handed[place] = true
+		c.Findings = append(c.Findings, g)
+		c.mask(use.path, use.first)
+	}
+}
+
+func (c *checker) hide(at source.Pos, reason string) {
+	c.Unchecked = append(c.Unchecked, Hidden{Pos: at, Reason: reason})
+}
+
+// hides tells whether a mask took other tasks away with the one it was for.
+func hides(before, after string) bool {
+	now := strings.Split(after, "\n")
+	for i, line := range strings.Split(before, "\n") {
+		if (i >= len(now) || line != now[i]) && taskList.MatchString(line) {
+			return true
+		}
+	}
+	return false
+}
+
+var taskList = regexp.MustCompile(`^[ -]*(block|rescue|always|tasks|pre_tasks|post_tasks|handlers|roles)\s*:`)
 
 // explain says in words what Ansible's two messages for an unknown module mean: with
 // free text as its value, it speaks of extra params and lists forty modules.
@@ -171,7 +233,7 @@ func (c *checker) isModule(ctx context.Context, name string) (bool, error) {
 		return false, err
 	}
 	s, clean, err := c.tool.syntax(ctx, c.mirror.root, []string{probe})
-	if err != nil {
+	if err = errors.Join(err, os.Remove(filepath.Join(c.mirror.root, probe))); err != nil {
 		return false, err
 	}
 	c.known[name] = clean || !unknown.MatchString(s.message)
@@ -189,7 +251,7 @@ func keyPlace(s said, name string) (line, column int) {
 	if !found {
 		return s.line, s.column
 	}
-	key := regexp.MustCompile(`^([ -]*)["']?` + regexp.QuoteMeta(name) + `["']?\s*:`)
+	key := moduleKey(name)
 	for i, l := range lines[first:end] {
 		if m := key.FindStringSubmatch(l); m != nil && len(m[1])+1 == s.column {
 			return first + i + 1, s.column

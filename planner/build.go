@@ -24,8 +24,8 @@ func Build(w World) (*Plan, source.Problems) {
 		b.place,        // which service stands where, in which stage
 		b.check,        // names, steps, balancers
 		b.members,      // the hosts of every role
-		b.relate,       // dependencies between placements
 		b.variables,    // what crosses services without a dependency
+		b.relate,       // dependencies between placements
 		b.stages,       // waves, tracks, steps, units
 		b.rollback,     // the same, backwards
 		b.surroundings, // preflight and deployment tasks

@@ -194,7 +194,9 @@ func (r *renderer) gateFile(u planner.Unit) {
 	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
 	w.linef("  block:")
 	w.linef("    - name: %s", source.Quote("Health of "+u.Role))
-	w.linef("      ansible.builtin.import_tasks: %s.yml", base)
+	// With its folder, here and below: a name alone would be looked for beside the
+	// playbook first, where the role's own playbook has it.
+	w.linef("      ansible.builtin.import_tasks: ../health/%s.yml", base)
 	w.linef("")
 	w.linef("    - name: Count a good answer")
 	w.linef("      ansible.builtin.set_fact:")
@@ -217,7 +219,7 @@ func (r *renderer) gateFile(u planner.Unit) {
 	w.linef("  block:")
 	r.wait(w, "Wait before the next try", h.Delay.Seconds(), "", 4)
 	w.linef("    - name: Next try")
-	w.linef("      ansible.builtin.include_tasks: %s.gate.yml", base)
+	w.linef("      ansible.builtin.include_tasks: ../health/%s.gate.yml", base)
 	r.write(path, w)
 }
 

@@ -137,7 +137,7 @@ func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, boot
 	w.text(svc.Vars, indent+2)
 	if bootstrap {
 		w.linef("%s  upstep_bootstrap_host: >-", pad)
-		w.linef("%s    {{ (%s) | first | default('') }}", pad, r.carriers(svc.Name))
+		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.carriers(svc.Name))
 		w.linef("%s  upstep_bootstrap: \"{{ inventory_hostname == upstep_bootstrap_host }}\"", pad)
 	}
 }
@@ -296,7 +296,6 @@ func (r *renderer) linkCall(w *writer, u planner.Unit, s planner.Segment) {
 	if s.Links == "establish" {
 		verb = "Put back into traffic at "
 	}
-	up := strings.Repeat("../", strings.Count(u.ID, "/"))
 	w.comment(0, s.Service+" ("+r.svc[s.Service].File+"), on every host that carries it")
 	w.linef("- name: %s", source.Quote("Some host carries "+s.Service))
 	w.linef("  ansible.builtin.assert:")
@@ -306,7 +305,7 @@ func (r *renderer) linkCall(w *writer, u planner.Unit, s planner.Segment) {
 	w.linef("")
 	w.linef("- name: %s", source.Quote(verb+s.Service))
 	w.linef("  ansible.builtin.include_tasks:")
-	w.linef("    file: %s%s", up, linkFile(s))
+	w.linef("    file: %s%s", strings.Repeat("../", strings.Count(u.ID, "/")), linkFile(s))
 	w.linef("    apply:")
 	w.linef("      delegate_to: \"{{ upstep_carrier }}\"")
 	w.linef("  loop: \"{{ %s }}\"", r.carriers(s.Service))

@@ -125,8 +125,7 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 	return play{
 		name: r.title(stage, wave, units[0]) + ": " + strings.Join(roles, ", "), hosts: pattern, own: first,
 		failure: []string{"strategy: ansible.builtin.free"}, tags: tags(stage, wave, units[0]), services: servicesOf(units...),
-		vars: append(unitVars(stage, units[0]),
-			"upstep_role: \"{{ ['"+strings.Join(names, "', '")+"'] | intersect(group_names) | first | default('') | replace('upstep_role_', '') }}\""),
+		vars: append(unitVars(stage, units[0]), roleOfHost(names)...),
 		body: func(w *writer) {
 			for i, u := range units {
 				if i > 0 {
@@ -136,6 +135,20 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 			}
 		},
 	}
+}
+
+// roleOfHost gives the lines of a variable that names a host's role in a play over
+// several, for the handlers; each role's tasks are told by their include.
+func roleOfHost(groups []string) []string {
+	out := []string{"upstep_role: >-", "  {{ ["}
+	for i, g := range groups {
+		sep := ","
+		if i == len(groups)-1 {
+			sep = "]"
+		}
+		out = append(out, "  '"+g+"'"+sep)
+	}
+	return append(out, "  | intersect(group_names) | first | default('') | replace('upstep_role_', '') }}")
 }
 
 func (r *renderer) freeTask(w *writer, u planner.Unit) {
@@ -160,12 +173,18 @@ func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
 		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, tags: tags(stage, wave, units[0]), failure: allFail(),
 		body: func(w *writer) {
 			w.linef("    - name: Every host has ended the step")
-			w.linef("      ansible.builtin.assert:")
-			w.linef("        that: ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0")
-			w.linef("        fail_msg: \"failed: {{ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ') }}\"")
-			w.linef("        quiet: true")
+			lostAssert(w, 6)
 		},
 	}
+}
+
+// lostAssert writes the question whether a host of the play has failed or gone.
+func lostAssert(w *writer, indent int) {
+	pad := strings.Repeat(" ", indent)
+	w.linef("%sansible.builtin.assert:", pad)
+	w.linef("%s  that: ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0", pad)
+	w.linef("%s  fail_msg: \"failed: {{ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ') }}\"", pad)
+	w.linef("%s  quiet: true", pad)
 }
 
 // track writes a rolling role's way through a wave: one play in batches, or with
@@ -213,9 +232,9 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 	p := base
 	p.name = title(stage, wave.Number, "in batches") + ": " + t.Role
-	// max_fail_percentage and not any_errors_fatal: a batch's other hosts must not fail
-	// with one that is going to be tried again.
-	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]", "max_fail_percentage: 0"}
+	// No failure policy on the play itself: the batch's other hosts go on to their health
+	// gate and back into traffic; only then does the last task stop the role.
+	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]"}
 	p.body = func(w *writer) {
 		r.canary(w, ro)
 		for _, u := range before {
@@ -227,6 +246,10 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 			w.linef("")
 			r.unitTasks(w, u, 4)
 		}
+		w.linef("")
+		w.linef("    - name: No host of the batch was lost")
+		w.linef("      any_errors_fatal: true")
+		lostAssert(w, 6)
 		if ro.Pause.Seconds() > 0 {
 			w.linef("")
 			r.wait(w, "Pause before the next batch", ro.Pause.Seconds(), "ansible_play_batch[-1] != ansible_play_hosts_all[-1]", 4)

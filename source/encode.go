@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -15,35 +16,34 @@ import (
 type encoder struct {
 	strings.Builder
 	drop  map[*yaml.Node]bool
-	want  map[*yaml.Node]bool
-	found map[*yaml.Node]Mark
+	want  map[*yaml.Node]int // index of each scalar whose place is asked for
+	found []Mark
+	open  int // length of the text after a block scalar that keeps the blank lines after it
 }
 
 func newEncoder(drop, marks []Node) *encoder {
-	e := &encoder{drop: map[*yaml.Node]bool{}, want: map[*yaml.Node]bool{}, found: map[*yaml.Node]Mark{}}
+	e := &encoder{drop: map[*yaml.Node]bool{}, want: map[*yaml.Node]int{}}
 	for _, d := range drop {
 		e.drop[d.n] = true
 	}
-	for _, m := range marks {
-		e.want[m.n] = true
+	for i, m := range marks {
+		e.want[m.n] = i
 	}
 	return e
 }
 
-// marks gives the places of the wanted scalars, in the order asked for.
-func (e *encoder) marks(asked []Node) []Mark {
-	var out []Mark
-	for _, m := range asked {
-		if at, ok := e.found[m.n]; ok {
-			out = append(out, at)
-		}
+// cut gives what was written, as text whose value began on a line.
+func (e *encoder) cut(line int) Cut {
+	if e.open > 0 && e.open == e.Len() {
+		e.WriteString(closing)
 	}
-	return out
+	slices.SortStableFunc(e.found, func(a, b Mark) int { return a.asked - b.asked })
+	return Cut{Text: e.String(), Line: line, Marks: e.found}
 }
 
 func (e *encoder) pad(indent int) { e.WriteString(strings.Repeat(" ", indent)) }
 
-// comment writes the lines of a comment that stands above a key or an element.
+// comment writes the lines of a comment that stands above or below a key or an element.
 func (e *encoder) comment(text string, indent int) {
 	if text == "" {
 		return
@@ -57,52 +57,85 @@ func (e *encoder) comment(text string, indent int) {
 	}
 }
 
+// lineComment writes a comment behind a value, and ends the line.
+func (e *encoder) lineComment(text string, indent int) {
+	first, more, _ := strings.Cut(text, "\n")
+	if first != "" {
+		e.WriteString(" " + strings.TrimSpace(first))
+	}
+	e.WriteByte('\n')
+	e.comment(more, indent)
+}
+
 // item writes "- value" and ends the line.
 func (e *encoder) item(n *yaml.Node, indent int) {
-	e.comment(n.HeadComment, indent)
+	t := deref(n)
+	kvs := pairs(t)
+	head := n.HeadComment
+	if head == "" && len(kvs) > 0 {
+		head = kvs[0][0].HeadComment
+	}
+	e.comment(head, indent)
 	e.pad(indent)
 	e.WriteString("-")
-	t := deref(n)
-	switch {
-	case t.Kind == yaml.MappingNode && len(t.Content) > 0 && e.plainTag(t) && (indent == 0 || !e.inline(t)):
+	if len(kvs) > 0 && plainTag(t) && (indent == 0 || !e.inline(t)) {
 		e.WriteByte(' ')
-		e.mapping(t, indent+2, true)
-	default:
+		e.mapping(kvs, indent+2, true)
+	} else {
 		e.value(n, indent)
+	}
+	if indent > 0 {
+		e.comment(n.FootComment, indent)
 	}
 }
 
-func (e *encoder) plainTag(n *yaml.Node) bool { return n.Style&yaml.TaggedStyle == 0 }
+func plainTag(n *yaml.Node) bool { return n.Style&yaml.TaggedStyle == 0 }
 
 func deref(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
 	}
 	return n
 }
 
 // mapping writes the keys of a block mapping; inFirst: the cursor already stands where the first key goes.
-func (e *encoder) mapping(n *yaml.Node, indent int, inFirst bool) {
-	for i, kv := range pairs(n) {
+func (e *encoder) mapping(kvs [][2]*yaml.Node, indent int, inFirst bool) {
+	for i, kv := range kvs {
+		key, value := kv[0], kv[1]
 		if i > 0 || !inFirst {
-			e.comment(kv[0].HeadComment, indent)
+			e.comment(key.HeadComment, indent)
 			e.pad(indent)
 		}
-		e.scalar(deref(kv[0]), indent, true, true)
-		e.WriteByte(':')
-		if kv[0].LineComment != "" && kv[1].LineComment == "" && deref(kv[1]).Kind != yaml.ScalarNode && !e.inline(deref(kv[1])) {
-			e.WriteString(" " + kv[0].LineComment)
+		long := isLong(key)
+		if long {
+			e.WriteString("? ")
 		}
-		e.value(kv[1], indent)
+		e.scalar(key, indent, inBlock|asKey)
+		if long {
+			e.WriteByte('\n')
+			e.pad(indent)
+		}
+		e.WriteByte(':')
+		if t := deref(value); key.LineComment != "" && value.LineComment == "" && t.Kind != yaml.ScalarNode && !e.inline(t) && plainTag(t) {
+			first, _, _ := strings.Cut(key.LineComment, "\n")
+			e.WriteString(" " + first)
+		}
+		e.value(value, indent)
+		e.comment(key.FootComment, indent)
 	}
 }
 
+// isLong tells the keys that YAML reads only behind a "? ".
+func isLong(key *yaml.Node) bool { return len(deref(key).Value) > 500 }
+
 // pairs gives the keys and values of a mapping, merges resolved.
 func pairs(n *yaml.Node) [][2]*yaml.Node {
-	v := Node{n: n, doc: &document{}}
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
 	var out [][2]*yaml.Node
-	for _, e := range v.Entries() {
-		out = append(out, [2]*yaml.Node{e.Key.n, e.Value.n})
+	for k, v := range (Node{n: n, doc: &document{merges: true}}).Pairs() {
+		out = append(out, [2]*yaml.Node{k.n, v.n})
 	}
 	return out
 }
@@ -110,34 +143,34 @@ func pairs(n *yaml.Node) [][2]*yaml.Node {
 // value writes what follows "key:" or "-", and ends the line.
 func (e *encoder) value(n *yaml.Node, indent int) {
 	t := deref(n)
-	if t.Kind != yaml.ScalarNode && !e.plainTag(t) {
+	if t.Kind == yaml.ScalarNode {
+		e.scalarLine(n, indent)
+		return
+	}
+	if !plainTag(t) {
 		e.WriteString(" " + tagText(t))
 	}
-	switch {
-	case t.Kind == yaml.ScalarNode:
-		e.scalarLine(t, indent)
-	case e.inline(t):
+	if e.inline(t) {
 		e.WriteByte(' ')
 		e.flow(t)
-		e.line(t)
-	case t.Kind == yaml.MappingNode:
-		e.WriteByte('\n')
-		e.mapping(t, indent+2, false)
-	default:
-		e.WriteByte('\n')
-		for _, c := range t.Content {
-			if !e.drop[c] {
-				e.item(c, indent+2)
-			}
-		}
+		e.lineComment(n.LineComment, indent)
+		return
 	}
-}
-
-func (e *encoder) line(n *yaml.Node) {
-	if n.LineComment != "" {
-		e.WriteString(" " + n.LineComment)
+	if kvs := pairs(t); len(kvs) > 0 {
+		e.WriteByte('\n')
+		e.mapping(kvs, indent+2, false)
+		return
+	}
+	if t.Kind == yaml.MappingNode { // nothing but merges of empty mappings
+		e.WriteString(" {}\n")
+		return
 	}
 	e.WriteByte('\n')
+	for _, c := range t.Content {
+		if !e.drop[c] {
+			e.item(c, indent+2)
+		}
+	}
 }
 
 // inline tells whether a collection goes on one line: it was written in brackets,
@@ -146,48 +179,33 @@ func (e *encoder) inline(n *yaml.Node) bool {
 	if n.Kind == yaml.ScalarNode {
 		return false
 	}
-	if len(n.Content) == 0 {
+	return len(n.Content) == 0 || n.Style&yaml.FlowStyle != 0 && !slices.ContainsFunc(n.Content, e.needsLines)
+}
+
+// needsLines tells what cannot stand in brackets: comments, collections from
+// elsewhere, what is left out, and very long keys.
+func (e *encoder) needsLines(n *yaml.Node) bool {
+	if n.HeadComment != "" || n.FootComment != "" || n.LineComment != "" || e.drop[n] || isLong(n) {
 		return true
 	}
-	if n.Style&yaml.FlowStyle == 0 {
-		return false
+	if n.Kind == yaml.AliasNode {
+		return n.Alias.Kind != yaml.ScalarNode
 	}
-	var fits func(*yaml.Node) bool
-	fits = func(n *yaml.Node) bool {
-		n = deref(n)
-		if n.HeadComment != "" || n.FootComment != "" || n.LineComment != "" && n.Kind != yaml.ScalarNode || e.drop[n] {
-			return false
-		}
-		for _, c := range n.Content {
-			if !fits(c) {
-				return false
-			}
-		}
-		return true
-	}
-	for _, c := range n.Content {
-		if !fits(c) {
-			return false
-		}
-	}
-	return true
+	return isMerge(n) || slices.ContainsFunc(n.Content, e.needsLines)
 }
 
 func (e *encoder) flow(n *yaml.Node) {
 	t := deref(n)
-	if t.Kind != yaml.ScalarNode && t != n && !e.plainTag(t) {
-		e.WriteString(tagText(t) + " ")
-	}
 	switch t.Kind {
 	case yaml.MappingNode:
 		e.WriteByte('{')
-		for i, kv := range pairs(t) {
+		for i := 0; i+1 < len(t.Content); i += 2 {
 			if i > 0 {
 				e.WriteString(", ")
 			}
-			e.scalar(deref(kv[0]), 0, false, true)
+			e.scalar(t.Content[i], 0, asKey)
 			e.WriteString(": ")
-			e.flow(kv[1])
+			e.inFlow(t.Content[i+1])
 		}
 		e.WriteByte('}')
 	case yaml.SequenceNode:
@@ -196,58 +214,103 @@ func (e *encoder) flow(n *yaml.Node) {
 			if i > 0 {
 				e.WriteString(", ")
 			}
-			e.flow(c)
+			e.inFlow(c)
 		}
 		e.WriteByte(']')
 	default:
-		e.scalar(t, 0, false, false)
+		e.scalar(n, 0, 0)
 	}
+}
+
+func (e *encoder) inFlow(n *yaml.Node) {
+	if t := deref(n); t.Kind != yaml.ScalarNode && !plainTag(t) {
+		e.WriteString(tagText(t) + " ")
+	}
+	e.flow(n)
 }
 
 func (e *encoder) scalarLine(n *yaml.Node, indent int) {
-	if n.Value == "" && n.Style == 0 && n.ShortTag() == "!!null" {
-		e.line(n)
+	t := deref(n)
+	if t.Value == "" && t.Style == 0 && t.Tag == "!!null" {
+		e.lineComment(n.LineComment, indent)
 		return
 	}
 	e.WriteByte(' ')
-	if e.scalar(n, indent, true, false) {
-		return // a block scalar has ended its last line itself
+	if !e.scalar(n, indent, inBlock) { // a block scalar has ended its last line itself
+		e.lineComment(n.LineComment, indent)
 	}
-	e.line(n)
 }
 
+// place says where a scalar stands.
+type place int
+
+const (
+	inBlock place = 1 << iota // not in brackets
+	asKey
+)
+
 // scalar writes one scalar in the style it had, and tells whether it wrote a block.
-func (e *encoder) scalar(n *yaml.Node, indent int, block, key bool) bool {
-	if n.Style&yaml.TaggedStyle != 0 {
-		e.WriteString(tagText(n) + " ")
+func (e *encoder) scalar(n *yaml.Node, indent int, at place) (wroteBlock bool) {
+	t := deref(n)
+	if !plainTag(t) {
+		e.WriteString(tagText(t) + " ")
 	}
+	asked, wanted := e.want[n]
 	start := e.Len()
-	wroteBlock := false
-	flowUnsafe := !block && strings.ContainsAny(n.Value, ",[]{}")
+	style := t.Style &^ yaml.TaggedStyle
 	switch {
-	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && block && !key && literalSafe(n.Value):
-		e.literal(n.Value, indent+2)
+	case style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && at == inBlock && !wanted && literalSafe(t.Value):
+		e.literal(t.Value, indent+2, n.LineComment)
 		wroteBlock = true
-	case n.Style&yaml.SingleQuotedStyle != 0 && oneLine(n.Value):
-		e.WriteString("'" + strings.ReplaceAll(n.Value, "'", "''") + "'")
-	case n.Style&^yaml.TaggedStyle == 0 && n.Value == "" && n.ShortTag() == "!!null":
+	case style&yaml.SingleQuotedStyle != 0 && oneLine(t.Value):
+		e.WriteString("'" + strings.ReplaceAll(t.Value, "'", "''") + "'")
+	case style == 0 && t.Value == "" && t.Tag == "!!null":
 		e.WriteString("null")
-	case n.Style&^yaml.TaggedStyle == 0 && oneLine(n.Value) && !flowUnsafe && n.Value != "":
-		e.WriteString(n.Value)
+	case style == 0 && staysPlain(t.Value, at):
+		e.WriteString(t.Value)
 	default:
-		e.WriteString(quote(n.Value))
+		e.WriteString(quote(t.Value))
 	}
-	if e.want[n] {
-		e.found[n] = Mark{start, e.Len(), n.Value}
+	if wanted {
+		e.found = append(e.found, Mark{start, e.Len(), t.Value, asked})
 	}
 	return wroteBlock
 }
 
+// staysPlain tells whether text that was plain where it stood is plain here too. What
+// YAML reads as anything but text never holds the characters that matter.
+func staysPlain(s string, at place) bool {
+	switch {
+	case s == "" || s == "-" || s == "?" || s == ":" || !oneLine(s):
+		return false
+	case at&inBlock == 0 && (strings.ContainsAny(s, ",[]{}?") || s[0] == ':' || strings.HasSuffix(s, ":")):
+		return false
+	}
+	return at&asKey == 0 || !isMarker([]byte(s), "---") && !isMarker([]byte(s), "...")
+}
+
 func tagText(n *yaml.Node) string {
 	if t := n.ShortTag(); strings.HasPrefix(t, "!") {
-		return t
+		return tagEscape(t)
 	}
-	return "!<" + n.Tag + ">"
+	return "!<" + tagEscape(n.Tag) + ">"
+}
+
+// tagEscape writes what cannot stand in a tag as it does in an address.
+func tagEscape(t string) string {
+	var b strings.Builder
+	for i := range len(t) {
+		if c := t[i]; isWordByte(c) || strings.IndexByte("!:/.-", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 func oneLine(s string) bool {
@@ -281,21 +344,22 @@ func literalSafe(s string) bool {
 }
 
 // literal writes a block scalar, header included, each line at the indent.
-func (e *encoder) literal(s string, indent int) {
+func (e *encoder) literal(s string, indent int, comment string) {
 	e.WriteByte('|')
 	if c := strings.TrimLeft(s, "\n"); strings.HasPrefix(c, " ") || strings.HasPrefix(c, "\t") || c != s {
 		e.WriteByte('2')
 	}
-	body := strings.TrimRight(s, "\n")
+	body, keep := strings.TrimRight(s, "\n"), false
 	switch len(s) - len(body) {
 	case 0:
 		e.WriteByte('-')
 	case 1:
 	default:
 		e.WriteByte('+')
-		body = s[:len(s)-1]
+		body, keep = s[:len(s)-1], true
 	}
-	e.WriteByte('\n')
+	first, _, _ := strings.Cut(comment, "\n")
+	e.lineComment(first, indent)
 	for line := range strings.SplitSeq(body, "\n") {
 		if line != "" {
 			e.pad(indent)
@@ -303,61 +367,7 @@ func (e *encoder) literal(s string, indent int) {
 		}
 		e.WriteByte('\n')
 	}
-}
-
-// Quote gives a string as a YAML value: plain where that is surely read as the
-// same text by every YAML version, else in double quotes.
-func Quote(s string) string {
-	if plainWord(s) {
-		return s
+	if keep {
+		e.open = e.Len()
 	}
-	return quote(s)
-}
-
-func plainWord(s string) bool {
-	if s == "" || !oneLine(s) || strings.TrimSpace(s) != s || strings.Contains(s, ": ") || strings.Contains(s, " #") || strings.HasSuffix(s, ":") {
-		return false
-	}
-	first := rune(s[0])
-	if !unicode.IsLetter(first) && first != '/' && first != '_' {
-		return false
-	}
-	if strings.ContainsAny(s, "{}[]\t") {
-		return false
-	}
-	var n yaml.Node
-	if _, isBool := ParseBool(s); isBool || strings.EqualFold(s, "y") || strings.EqualFold(s, "n") {
-		return false
-	}
-	n.SetString(s)
-	n.Style, n.Tag = 0, ""
-	return n.ShortTag() == "!!str"
-}
-
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case printable(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

@@ -20,7 +20,7 @@ func FromJSON(doc []byte) ([]byte, error) {
 			e.item(c, 0)
 		}
 	} else {
-		e.mapping(n.Content[0], 0, false)
+		e.mapping(pairs(n.Content[0]), 0, false)
 	}
 	return []byte(e.String()), nil
 }

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"strings"
+	"iter"
 
 	"gopkg.in/yaml.v3"
 )
@@ -28,7 +28,7 @@ func (k Kind) String() string {
 type Node struct {
 	n   *yaml.Node
 	doc *document
-	end int // the line after the last that can belong to this value
+	end int // the line after the last that can belong to this value; 0 when it cannot be cut by lines
 }
 
 // Entry is one key of a mapping with its value.
@@ -55,7 +55,7 @@ func (v Node) Kind() Kind {
 	case yaml.MappingNode:
 		return Map
 	}
-	if t.ShortTag() == "!!null" {
+	if t.Tag == "!!null" {
 		return Null
 	}
 	return Scalar
@@ -100,23 +100,41 @@ func (v Node) Tag() string {
 
 // Items gives the elements of a list; nothing for other shapes.
 func (v Node) Items() []Node {
-	t := v.target()
-	if t == nil || t.Kind != yaml.SequenceNode {
-		return nil
+	var out []Node
+	if t := v.target(); t != nil && t.Kind == yaml.SequenceNode {
+		out = make([]Node, 0, len(t.Content))
 	}
-	out := make([]Node, len(t.Content))
-	for i, c := range t.Content {
-		end := v.endOf(t)
-		if i+1 < len(t.Content) && end > 0 {
-			end = max(c.Line, v.doc.dashLine(t, t.Content[i+1]))
-		}
-		out[i] = Node{c, v.doc, end}
+	for it := range v.Elements() {
+		out = append(out, it)
 	}
 	return out
 }
 
-// endOf is where the content of t can end. It is not known (0) for an alias's target
-// and means nothing in brackets: such values cannot be cut out by lines.
+// Elements is Items, one after the other.
+func (v Node) Elements() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		t := v.target()
+		if t == nil || t.Kind != yaml.SequenceNode {
+			return
+		}
+		end, col := v.endOf(t), 0
+		if end > 0 {
+			col = v.doc.dashColumn(t)
+		}
+		for i, c := range t.Content {
+			next := end
+			if end > 0 && i+1 < len(t.Content) {
+				next = v.doc.dashLine(col, t.Content[i+1])
+			}
+			if !yield(Node{c, v.doc, next}) {
+				return
+			}
+		}
+	}
+}
+
+// endOf is where the content of t can end. It is not known for an alias's target and
+// means nothing in brackets.
 func (v Node) endOf(t *yaml.Node) int {
 	if t != v.n || t.Style&yaml.FlowStyle != 0 {
 		return 0
@@ -124,69 +142,98 @@ func (v Node) endOf(t *yaml.Node) int {
 	return v.end
 }
 
-// dashLine gives the line of the "-" that opens an item of a block list.
-func (d *document) dashLine(list, item *yaml.Node) int {
-	if list.Style&yaml.FlowStyle != 0 {
-		return item.Line
-	}
-	for line := item.Line; line >= list.Line && line > 0; line-- {
-		text := d.line(line)
-		if i := list.Column - 1; i < len(text) && text[i] == '-' && strings.TrimLeft(string(text[:i]), " ") == "" {
-			return line
-		}
-	}
-	return item.Line
-}
-
 // Entries gives the keys of a mapping in their written order, merge keys (<<)
 // resolved: a key written out wins over a merged one.
 func (v Node) Entries() []Entry {
-	t := v.target()
-	if t == nil || t.Kind != yaml.MappingNode {
-		return nil
+	var out []Entry
+	if t := v.target(); t != nil && t.Kind == yaml.MappingNode {
+		out = make([]Entry, 0, len(t.Content)/2)
 	}
-	out := make([]Entry, 0, len(t.Content)/2)
-	merged := false
-	for i := 0; i+1 < len(t.Content); i += 2 {
-		end := v.endOf(t)
-		if i+2 < len(t.Content) && end > 0 {
-			end = max(t.Content[i+2].Line, t.Content[i+1].Line)
-		}
-		merged = merged || isMerge(t.Content[i])
-		out = append(out, Entry{Node{t.Content[i], v.doc, end}, Node{t.Content[i+1], v.doc, end}})
-	}
-	if merged {
-		return v.merge(out)
+	for k, val := range v.Pairs() {
+		out = append(out, Entry{k, val})
 	}
 	return out
 }
 
-func isMerge(key *yaml.Node) bool { return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" }
+// Pairs is Entries, key and value one after the other.
+func (v Node) Pairs() iter.Seq2[Node, Node] {
+	return func(yield func(Node, Node) bool) {
+		t := v.target()
+		if t == nil || t.Kind != yaml.MappingNode {
+			return
+		}
+		if v.doc.merges && hasMerge(t) {
+			for _, e := range v.merged(t) {
+				if !yield(e.Key, e.Value) {
+					return
+				}
+			}
+			return
+		}
+		for i := 0; i+1 < len(t.Content); i += 2 {
+			if k, val := v.pair(t, i); !yield(k, val) {
+				return
+			}
+		}
+	}
+}
 
-func (v Node) merge(written []Entry) []Entry {
-	own := map[string]bool{}
-	for _, e := range written {
-		if !isMerge(e.Key.n) {
-			own[e.Key.Text()] = true
+// pair gives the key at an even index of t's content, and its value.
+func (v Node) pair(t *yaml.Node, i int) (key, value Node) {
+	end := v.endOf(t)
+	if end > 0 && i+2 < len(t.Content) {
+		end = t.Content[i+2].Line
+	}
+	return Node{t.Content[i], v.doc, end}, Node{t.Content[i+1], v.doc, end}
+}
+
+func isMerge(key *yaml.Node) bool { return key.Tag == "!!merge" && key.Kind == yaml.ScalarNode }
+
+func hasMerge(m *yaml.Node) bool {
+	for i := 0; i < len(m.Content); i += 2 {
+		if isMerge(m.Content[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// merged resolves merge keys as Ansible's reader does: of several mappings in one
+// "<<" the first wins, of several "<<" the last.
+func (v Node) merged(t *yaml.Node) []Entry {
+	written := make([]Entry, 0, len(t.Content)/2)
+	winner := make(map[string]int, len(t.Content))
+	for i := 0; i+1 < len(t.Content); i += 2 {
+		k, val := v.pair(t, i)
+		written = append(written, Entry{k, val})
+		if !isMerge(k.n) {
+			winner[k.Text()] = i / 2
+		}
+	}
+	from := make([][]Entry, len(written))
+	for i := len(written) - 1; i >= 0; i-- {
+		if !isMerge(written[i].Key.n) {
+			continue
+		}
+		sources := []Node{written[i].Value}
+		if sources[0].Kind() == List {
+			sources = sources[0].Items()
+		}
+		for _, s := range sources {
+			for k, val := range s.Pairs() {
+				if _, taken := winner[k.Text()]; !taken {
+					winner[k.Text()] = i
+					from[i] = append(from[i], Entry{k, val})
+				}
+			}
 		}
 	}
 	var out []Entry
-	for _, e := range written {
-		if !isMerge(e.Key.n) {
+	for i, e := range written {
+		if isMerge(e.Key.n) {
+			out = append(out, from[i]...)
+		} else {
 			out = append(out, e)
-			continue
-		}
-		sources := []Node{e.Value}
-		if e.Value.Kind() == List {
-			sources = e.Value.Items()
-		}
-		for _, s := range sources {
-			for _, m := range s.Entries() {
-				if !own[m.Key.Text()] {
-					own[m.Key.Text()] = true
-					out = append(out, m)
-				}
-			}
 		}
 	}
 	return out
@@ -194,13 +241,9 @@ func (v Node) merge(written []Entry) []Entry {
 
 // Get gives the value of a key, or the zero Node.
 func (v Node) Get(key string) Node {
-	t := v.target()
-	if t == nil || t.Kind != yaml.MappingNode {
-		return Node{}
-	}
-	for _, e := range v.Entries() {
-		if e.Key.Text() == key {
-			return e.Value
+	for k, val := range v.Pairs() {
+		if k.Text() == key {
+			return val
 		}
 	}
 	return Node{}
@@ -209,14 +252,10 @@ func (v Node) Get(key string) Node {
 // Each calls f on this value and everything below it, aliases followed.
 func (v Node) Each(f func(Node)) {
 	f(v)
-	switch v.Kind() {
-	case List:
-		for _, it := range v.Items() {
-			it.Each(f)
-		}
-	case Map:
-		for _, e := range v.Entries() {
-			e.Value.Each(f)
-		}
+	for it := range v.Elements() {
+		it.Each(f)
+	}
+	for _, val := range v.Pairs() {
+		val.Each(f)
 	}
 }

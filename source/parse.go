@@ -28,45 +28,6 @@ type File struct {
 	Text []byte
 }
 
-// document is a parsed file; lineStart holds the byte offset of every line's start.
-type document struct {
-	name      string
-	text      []byte
-	lineStart []int
-	aliases   bool // the file holds aliases
-}
-
-func newDocument(f File) *document {
-	d := &document{name: f.Name, text: f.Text, lineStart: make([]int, 1, bytes.Count(f.Text, []byte{'\n'})+2)}
-	for i, c := range f.Text {
-		if c == '\n' {
-			d.lineStart = append(d.lineStart, i+1)
-		}
-	}
-	return d
-}
-
-// lines is the number of lines that hold anything.
-func (d *document) lines() int {
-	n := len(d.lineStart)
-	if n > 1 && d.lineStart[n-1] == len(d.text) {
-		n--
-	}
-	return n
-}
-
-// line gives line n (from 1) without its line break.
-func (d *document) line(n int) []byte {
-	if n < 1 || n > len(d.lineStart) {
-		return nil
-	}
-	end := len(d.text)
-	if n < len(d.lineStart) {
-		end = d.lineStart[n] - 1
-	}
-	return bytes.TrimSuffix(d.text[d.lineStart[n-1]:end], []byte{'\r'})
-}
-
 // Parse reads the one YAML document of a file. What is wrong goes to the sink; the
 // second result is false when there is nothing usable to go on with.
 func Parse(f File, sink *Sink) (Node, bool) {
@@ -108,7 +69,8 @@ func Parse(f File, sink *Sink) (Node, bool) {
 	if c.walk(top, 0); c.failed {
 		return Node{}, false
 	}
-	return Node{n: top, doc: d, end: d.lines() + 1}, true
+	d.hideQuoted(top)
+	return Node{n: top, doc: d, end: d.end}, true
 }
 
 // guard turns a panic of the YAML library, which other people's bytes have been
@@ -270,6 +232,7 @@ func (c *checker) keys(n *yaml.Node) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		k := n.Content[i]
+		c.doc.merges = c.doc.merges || isMerge(k)
 		if k.Kind == yaml.AliasNode {
 			k = k.Alias
 		}

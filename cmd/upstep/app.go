@@ -99,7 +99,20 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 		Example:       "  upstep plan                     # what would be done, in which order\n  upstep emit                     # write it as playbooks\n  upstep explain nova_compute     # why a service stands where it stands",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			hint := source.DidYouMean(args[0], names)
+			if hint == "" {
+				hint = "see upstep --help"
+			}
+			return usageError{fmt.Errorf("unknown command %q", args[0]), hint}
+		},
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -118,6 +131,13 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 }
 
 func (a *app) outputFlag(cmd *cobra.Command) {
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		switch a.output {
+		case "table", "json", "yaml":
+			return nil
+		}
+		return usageError{fmt.Errorf("unknown output %q", a.output), "use --output table, json or yaml"}
+	}
 	cmd.Flags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag was defined above
 }

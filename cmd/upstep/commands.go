@@ -159,18 +159,15 @@ func (a *app) document(v any) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		a.printf("%s\n", text)
-	case "yaml":
-		y, err := source.FromJSON(text)
-		if err != nil {
-			return err
-		}
-		a.printf("%s", y)
-	default:
-		return usageError{fmt.Errorf("unknown output %q", a.output), "use --output table, json or yaml"}
+		return nil
 	}
+	y, err := source.FromJSON(text)
+	if err != nil {
+		return err
+	}
+	a.printf("%s", y)
 	return nil
 }
 

@@ -27,8 +27,12 @@ func (a *app) planTable(p *planner.Plan) {
 	for _, d := range p.Before {
 		a.printf("\nbefore: %s, on %s\n", d.Name, d.Hosts)
 	}
-	for i, s := range p.Stages {
-		a.stageTable(p, i, s)
+	number := 0
+	for _, s := range p.Stages {
+		if len(s.Waves) > 0 {
+			number++
+			a.stageTable(p, number, s)
+		}
 	}
 	for _, d := range p.After {
 		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
@@ -118,23 +122,21 @@ func (a *app) printTable(t table.Writer) {
 	}
 }
 
-func (a *app) stageTable(p *planner.Plan, i int, s planner.Stage) {
-	if len(s.Waves) == 0 {
-		return
-	}
-	a.printf("\nstage %d: %s", i+1, s.Name)
+func (a *app) stageTable(p *planner.Plan, number int, s planner.Stage) {
+	a.printf("\nstage %d: %s", number, s.Name)
 	if s.Approve {
 		a.printf(", begins when approved")
 	}
 	a.printf("\n")
 	t := newTable()
 	for _, w := range s.Waves {
-		label := ""
-		if len(s.Waves) > 1 {
-			label = fmt.Sprintf("wave %d", w.Number)
-		}
+		label := fmt.Sprintf("wave %d", w.Number)
 		row := func(what, who string) {
-			t.AppendRow(table.Row{label, what, who})
+			if len(s.Waves) > 1 {
+				t.AppendRow(table.Row{label, what, who})
+			} else {
+				t.AppendRow(table.Row{what, who})
+			}
 			label = ""
 		}
 		for _, st := range w.Steps {

@@ -1,0 +1,35 @@
+# Two commands do everything on a fresh Debian machine with Go: `make demo` and `make test`.
+SHELL := /bin/bash
+GOLANGCI_VERSION := v2.15.0
+GOBIN_DIR := $(shell go env GOPATH)/bin
+
+.PHONY: build deps demo test lint bench soak clean
+
+build: ## the binary, bin/upstep
+	go build -o bin/upstep ./cmd/upstep
+
+deps: ## installs what tests and demo need, where it is missing
+	@scripts/deps
+
+demo: deps build ## a real upgrade on hosts that the demo makes itself
+	@scripts/demo
+
+test: deps build ## every test; CGO for the race detector needs gcc, which deps installs
+	go vet ./...
+	go test -race -shuffle=on -timeout 30m ./...
+
+lint: ## golangci-lint, installed once where it is missing
+	@$(GOBIN_DIR)/golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \
+		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	$(GOBIN_DIR)/golangci-lint run ./...
+
+bench: deps build ## ratios from one run
+	go build -o bin/bench ./bench
+	bin/bench
+
+soak: deps build ## the long proofs in full
+	UPSTEP_SOAK=1 go test -race -shuffle=on -timeout 120m ./...
+	scripts/fuzz 2m
+
+clean:
+	rm -rf bin

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts expect")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"upstep": func() { os.Exit(run()) }, //nolint:forbidigo // the command under test ends like the real one
+	})
+}
+
+// TestScripts runs what a user types: testdata/script/*.txtar read like a session.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Condition: func(cond string) (bool, error) {
+			_, err := exec.LookPath(cond)
+			return err == nil, nil
+		},
+		Setup: func(env *testscript.Env) error {
+			root, err := filepath.Abs(filepath.Join("..", ".."))
+			env.Setenv("ROOT", root)
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("ANSIBLE_LOCAL_TEMP", filepath.Join(env.WorkDir, ".ansible"))
+			return err
+		},
+	})
+}
+
+// needAnsible skips aloud where Ansible is missing; CI has it from scripts/deps.
+func needAnsible(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") != "" {
+				require.NoError(t, err, "CI skips nothing")
+			}
+			t.Skipf("%s is not installed: run scripts/deps", tool)
+		}
+	}
+}
