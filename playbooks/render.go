@@ -10,7 +10,7 @@ import (
 )
 
 // varsFile holds the inputs and variables that hold for every play.
-const varsFile = "vars.yml"
+const varsFile = "vars/upgrade.yml"
 
 // renderer writes the files of one plan.
 type renderer struct {

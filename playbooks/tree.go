@@ -50,7 +50,7 @@ func (t *Tree) Origin(path string, line int) (file string, sourceLine int, ok bo
 func (t *Tree) Playbooks() []string {
 	var out []string
 	for _, f := range t.Files {
-		if !strings.Contains(f.Path, "/") && strings.HasSuffix(f.Path, ".yml") && f.Path != varsFile {
+		if !strings.Contains(f.Path, "/") && strings.HasSuffix(f.Path, ".yml") {
 			out = append(out, f.Path)
 		}
 	}
@@ -118,5 +118,8 @@ func isTaskFile(path string) bool {
 		return false
 	}
 	parts := strings.Split(path, "/")
+	if parts[0] == "vars" {
+		return false
+	}
 	return parts[0] != "roles" || len(parts) == 4 && parts[2] == "tasks"
 }

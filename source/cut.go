@@ -105,15 +105,13 @@ func (e Entry) Cut() string {
 // cut takes the lines of an extent, moved to the left margin. It declines, and the
 // value is written anew, where the lines alone would not mean the same.
 func (d *document) cut(x extent, n *yaml.Node, drop, marks []Node) (Cut, bool) {
-	if d.uncut || d.aliases && foreignAlias(n, len(drop) > 0) {
+	if d.uncut {
 		return Cut{}, false
 	}
-	open, ok := d.openEnd(n, x.last)
-	if !ok {
-		return Cut{}, false
-	}
-	skip, ok := d.dropped(n, x.last, drop)
-	if !ok {
+	open, fits := d.openEnd(n, x.last)
+	skip, separate := d.dropped(n, x.last, drop)
+	anchors, free := d.anchorsIn(n)
+	if !fits || !separate || !free {
 		return Cut{}, false
 	}
 	var b strings.Builder
@@ -137,7 +135,14 @@ func (d *document) cut(x extent, n *yaml.Node, drop, marks []Node) (Cut, bool) {
 		if wanted != nil {
 			wanted.at(l, d.lineStart[l-1]+cut, b.Len())
 		}
-		b.Write(text[cut:])
+		text = text[cut:]
+		for from := d.lineStart[l-1] + cut; len(anchors) > 0 && anchors[0].from < from+len(text); anchors = anchors[1:] {
+			if a := anchors[0]; a.from >= from {
+				b.Write(text[:a.from-from])
+				text, from = text[a.to-from:], a.to
+			}
+		}
+		b.Write(text)
 		b.WriteByte('\n')
 	}
 	if open {
@@ -183,18 +188,56 @@ func lastWithin(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// foreignAlias tells whether n holds an alias whose anchor is not in n (or may have been dropped).
-func foreignAlias(n *yaml.Node, dropping bool) bool {
-	anchors := map[*yaml.Node]bool{}
+// piece is a part of the file's text, by offsets.
+type piece struct{ from, to int }
+
+// anchorsIn finds the anchors of n, which a cut leaves out: Ansible reads no file in
+// which two have the same name, and it is not known what else will stand in the one
+// that the cut goes into. Not ok where an alias needs an anchor.
+func (d *document) anchorsIn(n *yaml.Node) (anchors []piece, ok bool) {
+	if !d.anchors {
+		return nil, true
+	}
+	at := cursor{d: d}
 	var walk func(*yaml.Node) bool
 	walk = func(n *yaml.Node) bool {
 		if n.Kind == yaml.AliasNode {
-			return dropping || !anchors[n.Alias]
+			return false
 		}
 		if n.Anchor != "" {
-			anchors[n] = true
+			p, ok := d.anchor(at.offset(n.Line, n.Column), n.Anchor)
+			if !ok {
+				return false
+			}
+			anchors = append(anchors, p)
 		}
-		return slices.ContainsFunc(n.Content, walk)
+		for _, c := range n.Content {
+			if !walk(c) {
+				return false
+			}
+		}
+		return true
 	}
-	return walk(n)
+	return anchors, walk(n)
+}
+
+// anchor finds an anchor among the properties of a value, with the spaces that go with it.
+func (d *document) anchor(at int, name string) (piece, bool) {
+	for at < len(d.text) && d.text[at] == '!' {
+		n := bytes.IndexAny(d.text[at:], " \t\r\n")
+		if n < 0 {
+			return piece{}, false
+		}
+		at += n + len(d.text[at+n:]) - len(bytes.TrimLeft(d.text[at+n:], " \t"))
+	}
+	if !bytes.HasPrefix(d.text[at:], []byte("&"+name)) {
+		return piece{}, false
+	}
+	p := piece{at, at + 1 + len(name)}
+	rest := bytes.TrimLeft(d.text[p.to:], " \t")
+	p.to = len(d.text) - len(rest)
+	if len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r' {
+		p.from = len(bytes.TrimRight(d.text[:at], " \t"))
+	}
+	return p, true
 }

@@ -14,7 +14,7 @@ type document struct {
 	text      []byte
 	lineStart []int        // byte offset of every line's start
 	end       int          // the line after the last of the document's content
-	aliases   bool         // the file holds aliases
+	anchors   bool         // the file holds anchors
 	merges    bool         // the file holds merge keys
 	uncut     bool         // lines cannot be cut out: see newDocument
 	hidden    map[int]bool // lines that begin with # and are text in quotes, no comments

@@ -188,8 +188,8 @@ func (p *places) found(marks []Node, c *Cut) bool {
 			continue // in a dropped part
 		}
 		from, to := p.scalarExtent(m.n)
-		if from == to || from < line[0] {
-			return false
+		if from == to || from < line[0] || p.d.anchors && bytes.IndexByte(p.d.line(m.n.Line), '&') >= 0 {
+			return false // nothing to mark, or an anchor that is left out moves it
 		}
 		c.Marks = append(c.Marks, Mark{line[1] + from - line[0], line[1] + to - line[0], m.target().Value, i})
 	}
@@ -201,9 +201,7 @@ func (p *places) scalarExtent(n *yaml.Node) (from, to int) {
 	from = p.cursor.offset(n.Line, n.Column)
 	rest := p.d.text[from:]
 	switch {
-	case n.Kind == yaml.AliasNode:
-		to = from + 1 + len(n.Value)
-	case n.Anchor != "" || n.Style&(yaml.TaggedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+	case n.Kind == yaml.AliasNode, n.Anchor != "" || n.Style&(yaml.TaggedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return from, from
 	case n.Style == 0 && bytes.HasPrefix(rest, []byte(n.Value)):
 		to = from + len(n.Value)

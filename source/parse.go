@@ -193,7 +193,6 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 		return 1
 	}
 	if n.Kind == yaml.AliasNode {
-		c.doc.aliases = true
 		size, seen := c.sizes[n.Alias]
 		if seen && size == 0 {
 			c.fail(n, "", "alias *%s stands inside what it names", n.Value)
@@ -202,6 +201,7 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 		return max(1, size)
 	}
 	if n.Anchor != "" {
+		c.doc.anchors = true
 		c.sizes[n] = 0
 	}
 	size := 1
