@@ -36,7 +36,7 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
 
@@ -65,7 +65,7 @@ func run(dir string, args ...string) (sample, error) {
 	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &stderr
-	start := time.Now() //nolint:forbidigo // measuring is what this program is for
+	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		return sample{}, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
@@ -91,7 +91,7 @@ func measure(upstep string, rounds, most int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(top) //nolint:errcheck // a folder for temporary files
+	defer func() { _ = os.RemoveAll(top) }()
 	fmt.Printf("read + plan + emit against bare parsing to YAML nodes (20 tasks and up to 5 dependencies a service, 10 roles)\n\n")
 	fmt.Printf("%-10s %9s %7s %11s %11s %9s %9s %9s\n", "shape", "services", "MB", "parse s", "upstep s", "wall", "cpu", "MiB")
 	for _, shape := range []string{"layered", "chain", "clusters"} {

@@ -39,7 +39,7 @@ func (r *renderer) vars() {
 	}
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "Inputs and variables of the upgrade, for every play.")
+	w.comment("Inputs and variables of the upgrade, for every play.")
 	for _, in := range r.plan.Inputs {
 		if in.Value != "" {
 			w.linef("%s: %s", in.Name, in.Value)
@@ -53,7 +53,7 @@ func (r *renderer) vars() {
 func (r *renderer) upgrade(stages []string) {
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "The whole upgrade"+named(r.plan.Name)+", in order.")
+	w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
 	w.linef("")
 	books := []string{"preflight.yml"}
 	if len(r.plan.Before) > 0 {
@@ -86,7 +86,7 @@ func named(name string) string {
 func (r *renderer) preflight() {
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "Before anything changes: every host answers and is ready. All checks run; the last plays stop where one failed.")
+	w.comment("Before anything changes: every host answers and is ready. All checks run; the last plays stop where one failed.")
 	units := map[string]planner.Unit{}
 	for _, u := range r.plan.Preflight {
 		units[u.Role] = u
@@ -139,12 +139,12 @@ func (r *renderer) deployment(path, title string, list []planner.Deployment) {
 	folder := strings.TrimSuffix(path, ".yml")
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, title+".")
+	w.comment(title + ".")
 	for i, d := range list {
 		file := fmt.Sprintf("%s/%d.yml", folder, i+1)
 		t := &writer{}
 		t.linef("---")
-		t.comment(0, d.Name+" ("+d.File+")")
+		t.comment(d.Name + " (" + d.File + ")")
 		for j, task := range d.Tasks {
 			if j > 0 {
 				t.linef("")
@@ -176,7 +176,7 @@ func lines(text string) []string {
 func (r *renderer) roleBook(role *planner.Role) {
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "Role "+role.Name+": "+strings.Join(role.Services, ", ")+".")
+	w.comment("Role " + role.Name + ": " + strings.Join(role.Services, ", ") + ".")
 	r.waits(w, role)
 	r.emit(w, r.hostsPlay(role.Name))
 	for _, s := range r.plan.Stages {
@@ -251,9 +251,9 @@ func (r *renderer) waits(w *writer, role *planner.Role) {
 	if len(out) == 0 {
 		return
 	}
-	w.comment(0, "")
-	w.comment(0, "Driven by hand, a play begins when, beside every other role's step before it:")
+	w.comment("")
+	w.comment("Driven by hand, a play begins when, beside every other role's step before it:")
 	for _, line := range out {
-		w.comment(0, "- "+line)
+		w.comment("- " + line)
 	}
 }

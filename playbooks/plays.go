@@ -99,7 +99,7 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 		failure:  allFail(),
 		vars:     append(unitVars(stage, u), "upstep_role: "+u.Role),
 		services: servicesOf(u),
-		body:     func(w *writer) { r.unitTasks(w, u, 4) },
+		body:     func(w *writer) { r.unitTasks(w, u) },
 	}
 }
 
@@ -140,14 +140,13 @@ func (r *renderer) stepName(u planner.Unit) string {
 }
 
 // unitTasks writes the tasks of a play that take in a unit's file.
-func (r *renderer) unitTasks(w *writer, u planner.Unit, indent int) {
-	pad := strings.Repeat(" ", indent)
+func (r *renderer) unitTasks(w *writer, u planner.Unit) {
 	if u.Kind == planner.KindHealth {
-		r.healthGate(w, u, indent)
+		r.healthGate(w, u)
 		return
 	}
-	w.linef("%s- name: %s", pad, source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
-	w.linef("%s  ansible.builtin.import_tasks: %s.yml", pad, u.ID)
+	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
+	w.linef("      ansible.builtin.import_tasks: %s.yml", u.ID)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -166,16 +165,15 @@ func servicesOf(units ...planner.Unit) []string {
 }
 
 // healthGate asks for the health of hosts until it is good often enough in a row.
-func (r *renderer) healthGate(w *writer, u planner.Unit, indent int) {
+func (r *renderer) healthGate(w *writer, u planner.Unit) {
 	h := r.role[u.Role].Health
-	pad := strings.Repeat(" ", indent)
-	w.linef("%s- name: Forget earlier answers", pad)
-	w.linef("%s  ansible.builtin.set_fact:", pad)
-	w.linef("%s    upstep_good: 0", pad)
-	w.linef("%s    upstep_tried: 0", pad)
+	w.linef("    - name: Forget earlier answers")
+	w.linef("      ansible.builtin.set_fact:")
+	w.linef("        upstep_good: 0")
+	w.linef("        upstep_tried: 0")
 	w.linef("")
-	w.linef("%s- name: %s", pad, source.Quote(fmt.Sprintf("Health of %s, %d good of at most %d tries", u.Role, h.Consecutive, h.Tries)))
-	w.linef("%s  ansible.builtin.include_tasks: %s.gate.yml", pad, u.ID)
+	w.linef("    - name: %s", source.Quote(fmt.Sprintf("Health of %s, %d good of at most %d tries", u.Role, h.Consecutive, h.Tries)))
+	w.linef("      ansible.builtin.include_tasks: %s.gate.yml", u.ID)
 	r.gateFile(u)
 }
 
@@ -190,7 +188,7 @@ func (r *renderer) gateFile(u planner.Unit) {
 	base := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "One try of the health gate "+u.ID+".")
+	w.comment("One try of the health gate " + u.ID + ".")
 	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
 	w.linef("  block:")
 	w.linef("    - name: %s", source.Quote("Health of "+u.Role))

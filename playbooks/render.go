@@ -69,7 +69,7 @@ func (r *renderer) units() {
 	r.everyUnit(func(u planner.Unit) {
 		w := &writer{}
 		w.linef("---")
-		w.comment(0, "Unit "+u.ID+r.unitNote(u)+".")
+		w.comment("Unit " + u.ID + r.unitNote(u) + ".")
 		for i := range u.Segments {
 			w.linef("")
 			r.segment(w, u, u.Segments[i])
@@ -96,7 +96,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		r.linkCall(w, u, s)
 		return
 	}
-	w.comment(0, svc.Name+" ("+svc.File+")")
+	w.comment(svc.Name + " (" + svc.File + ")")
 	asRole := packRole(svc)
 	bootstrap := r.hangsOnBootstrap(s)
 	if !asRole && svc.Vars == "" && len(svc.Play) == 0 && !bootstrap && u.Kind != planner.KindPreflight {
@@ -220,7 +220,7 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 		r.packed[path] = true
 		w := &writer{}
 		w.linef("---")
-		w.comment(0, r.svc[s.Service].Name+" ("+r.svc[s.Service].File+")")
+		w.comment(r.svc[s.Service].Name + " (" + r.svc[s.Service].File + ")")
 		r.tasks(w, s, 0)
 		r.write(path, w)
 	}
@@ -267,7 +267,7 @@ func (r *renderer) links() {
 			svc := r.svc[s.Service]
 			w := &writer{}
 			w.linef("---")
-			w.comment(0, "For each host behind "+svc.Name+", on each host that carries it ("+svc.File+").")
+			w.comment("For each host behind " + svc.Name + ", on each host that carries it (" + svc.File + ").")
 			if svc.Vars == "" && len(svc.Play) == 0 && !packRole(svc) {
 				r.tasks(w, s, 0)
 			} else {
@@ -296,7 +296,7 @@ func (r *renderer) linkCall(w *writer, u planner.Unit, s planner.Segment) {
 	if s.Links == "establish" {
 		verb = "Put back into traffic at "
 	}
-	w.comment(0, s.Service+" ("+r.svc[s.Service].File+"), on every host that carries it")
+	w.comment(s.Service + " (" + r.svc[s.Service].File + "), on every host that carries it")
 	w.linef("- name: %s", source.Quote("Some host carries "+s.Service))
 	w.linef("  ansible.builtin.assert:")
 	w.linef("    that: (%s) | length > 0", r.carriers(s.Service))
@@ -322,7 +322,7 @@ func (r *renderer) handlerFiles() {
 		}
 		w := &writer{}
 		w.linef("---")
-		w.comment(0, "Handlers of "+svc.Name+" ("+svc.File+").")
+		w.comment("Handlers of " + svc.Name + " (" + svc.File + ").")
 		for j, h := range svc.Handlers {
 			if j > 0 {
 				w.linef("")

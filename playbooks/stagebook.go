@@ -7,13 +7,14 @@ import (
 
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
 )
 
 // stageBook writes a playbook over all roles of some stages.
 func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) {
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, title+".")
+	w.comment(title + ".")
 	var names []string
 	for _, s := range stages {
 		s.Units(func(_ planner.Wave, u planner.Unit) {
@@ -89,13 +90,13 @@ func levels(units []planner.Unit) [][]planner.Unit {
 // can be put on blocks.
 func (r *renderer) sameKeywords(units []planner.Unit) bool {
 	onPlay := func(u planner.Unit) string {
-		var text string
+		var text strings.Builder
 		for _, k := range r.role[u.Role].Play {
-			if !slices.Contains(blockLevel(r.role[u.Role].Play), k) {
-				text += k.Text
+			if !tasks.OnBlock(k.Name) {
+				text.WriteString(k.Text)
 			}
 		}
-		return text
+		return text.String()
 	}
 	return !slices.ContainsFunc(units, func(u planner.Unit) bool { return onPlay(u) != onPlay(units[0]) })
 }
@@ -118,7 +119,7 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 		roles = append(roles, u.Role+suffix(u.ID))
 	}
 	for _, k := range r.role[units[0].Role].Play {
-		if !slices.Contains(blockLevel([]planner.Keyword{k}), k) {
+		if !tasks.OnBlock(k.Name) {
 			first = append(first, k)
 		}
 	}
@@ -194,10 +195,10 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	ro := role.Rolling
 	var steps, before, after []planner.Unit
 	for _, u := range t.Parts {
-		switch {
-		case u.Kind == planner.KindStep:
+		switch u.Kind {
+		case planner.KindStep:
 			steps = append(steps, u)
-		case u.Kind == planner.KindDrain:
+		case planner.KindDrain:
 			before = append(before, u)
 		default:
 			after = append(after, u)
@@ -215,7 +216,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		p.body = func(w *writer) {
 			r.canary(w, ro)
 			for _, u := range units {
-				r.unitTasks(w, u, 4)
+				r.unitTasks(w, u)
 				w.linef("")
 			}
 		}
@@ -238,13 +239,13 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	p.body = func(w *writer) {
 		r.canary(w, ro)
 		for _, u := range before {
-			r.unitTasks(w, u, 4)
+			r.unitTasks(w, u)
 			w.linef("")
 		}
 		r.tries(w, file, t.Role, ro, 1, 4)
 		for _, u := range after {
 			w.linef("")
-			r.unitTasks(w, u, 4)
+			r.unitTasks(w, u)
 		}
 		w.linef("")
 		w.linef("    - name: No host of the batch was lost")
@@ -287,7 +288,7 @@ func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []pl
 	r.packed[path] = true
 	w := &writer{}
 	w.linef("---")
-	w.comment(0, "All steps of one batch of "+t.Role+".")
+	w.comment("All steps of one batch of " + t.Role + ".")
 	for _, u := range steps {
 		w.linef("- name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)+r.stepName(u)))
 		w.linef("  ansible.builtin.import_tasks: %s.yml", u.ID[strings.LastIndex(u.ID, "/step")+1:])

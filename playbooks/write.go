@@ -204,7 +204,7 @@ func clearAbandoned(dir string) {
 			continue
 		}
 		if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-			_ = os.RemoveAll(filepath.Join(parent, e.Name())) //nolint:errcheck // tried again at the next emit
+			_ = os.RemoveAll(filepath.Join(parent, e.Name()))
 		}
 	}
 }
@@ -369,7 +369,7 @@ func (d *disk) ownFolder(from, rel string) bool {
 		return false
 	}
 	foreign := false
-	_ = filepath.WalkDir(filepath.Join(from, rel), func(path string, e fs.DirEntry, err error) error { //nolint:errcheck // what cannot be read is foreign
+	_ = filepath.WalkDir(filepath.Join(from, rel), func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			foreign = true
 			return nil

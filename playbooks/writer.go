@@ -56,9 +56,9 @@ func (w *writer) traced(s string, indent int, file string, line int) {
 }
 
 // comment writes a comment, broken at 110 columns.
-func (w *writer) comment(indent int, text string) {
+func (w *writer) comment(text string) {
 	const width = 110
-	pad := strings.Repeat(" ", indent) + "#"
+	pad := "#"
 	line := pad
 	for word := range strings.FieldsSeq(text) {
 		if len(line)+1+len(word) > width && line != pad {

@@ -137,8 +137,8 @@ func (d *document) cut(x extent, n *yaml.Node, drop, marks []Node) (Cut, bool) {
 		}
 		text = text[cut:]
 		for from := d.lineStart[l-1] + cut; len(anchors) > 0 && anchors[0].from < from+len(text); anchors = anchors[1:] {
-			if a := anchors[0]; a.from >= from {
-				b.Write(text[:a.from-from])
+			if a := anchors[0]; a.to > from {
+				b.Write(text[:max(0, a.from-from)])
 				text, from = text[a.to-from:], a.to
 			}
 		}

@@ -31,7 +31,8 @@ type app struct {
 	set            []string
 	inputs         []string
 	output         string
-	warnings       int // shown so far
+	warnings       int   // shown so far
+	failed         error // the first failure to write to stdout
 }
 
 // usageError is a mistake in how a command was called.
@@ -47,7 +48,11 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	return a.exitCode(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.failed
+	}
+	return a.exitCode(err)
 }
 
 // exitCode shows an error and gives the code that goes with it.
@@ -87,8 +92,18 @@ type codeError struct {
 	code int
 }
 
-func (a *app) errorf(format string, args ...any) { fmt.Fprintf(a.stderr, format, args...) }
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+// errorf writes to standard error; there is nobody left to tell when that fails.
+func (a *app) errorf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, format, args...)
+}
+
+// printf writes results to standard output, and remembers the first failure: a full
+// disk behind a pipe must not look like success.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
+		a.failed = fmt.Errorf("write output: %w", err)
+	}
+}
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -113,7 +128,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 			}
 			return usageError{fmt.Errorf("unknown command %q", args[0]), hint}
 		},
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -139,5 +154,5 @@ func (a *app) outputFlag(cmd *cobra.Command) {
 		return usageError{fmt.Errorf("unknown output %q", a.output), "use --output table, json or yaml"}
 	}
 	cmd.Flags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag was defined above
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 }
