@@ -104,6 +104,22 @@ func (d *document) contentEnd() int {
 	return d.lines() + 1
 }
 
+// secondDocument gives the line of the "---" that opens a second document; 0 for none.
+func (d *document) secondDocument() int {
+	begun := false
+	for l := 1; l <= d.lines(); l++ {
+		switch text := d.line(l); {
+		case isMarker(text, "---") && begun:
+			return l
+		case isMarker(text, "---"):
+			begun = true
+		case !d.idle(l) && text[0] != '%':
+			begun = true
+		}
+	}
+	return 0
+}
+
 // isMarker tells whether a line is one of YAML's document markers, "---" or "...".
 func isMarker(line []byte, marker string) bool {
 	return bytes.HasPrefix(line, []byte(marker)) && (len(line) == 3 || line[3] == ' ' || line[3] == '\t')

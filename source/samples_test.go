@@ -84,7 +84,7 @@ func samples() map[string]string {
 		"a list of lists of text":    "a:\n  - |\n   x\n  - >-\n    y\n  - - |\n      z\n    - w\n",
 		"a value under its key":      "a:\n  b\nc:\n  \"d\"\ne:\n  |\n  f\ng:\n  - h:\n      i\n",
 		"anchors on their own line":  "- &a\n  x: 1\n- &b\n  - y\n- k: &c\n    z: 1\n  l: *c\n- !t\n  w: 1\n",
-		"anchors alone on a line":    "- v:\n      &a\n      x: 1\n    w: &b\n\n      y: 2\n    z: !t &c # d\n      - &d\n        p: q\n- &e e: f\n  g: &h |\n    i\n",
+		"anchors alone on a line":    "- v:\n      &a\n      x: 1\n  w: &b\n      !t\n      y: 2\n  z: !t &c # d\n      - &d\n        p: q\n- &e e: f\n  g: &h |\n    i\n",
 	}
 	for name, text := range out {
 		out[name] = strings.NewReplacer("[*f2x]", "[]", "{<<: *e0}", "{<<: {}}").Replace(text)

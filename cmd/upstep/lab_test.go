@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lab makes hosts of its own (network namespaces, file systems, sshd) and gives the
+// path of their inventory. They end with the test, or with this process.
+func lab(t *testing.T, name string, hosts ...string) string {
+	t.Helper()
+	needAnsible(t, "ansible-playbook", "ip", "unshare", "sshd")
+	if os.Geteuid() != 0 {
+		require.Empty(t, os.Getenv("CI"), "CI skips nothing, and hosts need root")
+		t.Skip("hosts of our own need root")
+	}
+	script, err := filepath.Abs(filepath.Join("..", "..", "scripts", "lab"))
+	require.NoError(t, err)
+	env := append(os.Environ(), "LAB_NAME="+name, fmt.Sprintf("LAB_OWNER=%d", os.Getpid()))
+	run := func(ctx context.Context, args ...string) string {
+		cmd := exec.CommandContext(ctx, script, args...) //nolint:gosec // the project's own script
+		cmd.Env = env
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.NoError(t, err, "%s%s", out, stderr.String())
+		return strings.TrimSpace(string(out))
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // the test's own context has ended
+		defer cancel()
+		run(ctx, "down")
+	})
+	return run(t.Context(), append([]string{"up"}, hosts...)...)
+}
+
+// ansiblePlay runs a playbook against a lab and gives what it printed.
+func ansiblePlay(t *testing.T, inventories []string, book string) string {
+	t.Helper()
+	var args []string
+	for _, i := range inventories {
+		args = append(args, "-i", i)
+	}
+	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append(args, book)...) //nolint:gosec // the test's own arguments
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_PIPELINING=True", "ANSIBLE_FORKS=10", "ANSIBLE_LOCALHOST_WARNING=False")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return string(out)
+}
+
+var changedHosts = regexp.MustCompile(`(?m)^(\S+)\s+: ok=\d+\s+changed=([1-9]\d*).*$`)
+
+// TestSamplesOnRealHosts runs the emitted trees of both samples on hosts: everything
+// passes, and a second run changes nothing.
+func TestSamplesOnRealHosts(t *testing.T) {
+	for _, sample := range []struct {
+		project, name string
+		hosts         []string
+		args          []string
+	}{
+		{"openstack", "tos", []string{"controller-0", "controller-1", "compute-0", "compute-1", "storage-0", "networker-0"}, nil},
+		{
+			"webapp", "tweb",
+			[]string{"web1", "web2", "web3", "web4", "web5", "web6", "web7", "web8", "web9", "lb1", "lb2", "notify1", "notify2"},
+			[]string{"--set", "backend=app", "--set", "cluster=alfa", "--set", "revision=2.0.0"},
+		},
+	} {
+		t.Run(sample.project, func(t *testing.T) {
+			project, err := filepath.Abs(filepath.Join("..", "..", "testdata", sample.project))
+			require.NoError(t, err)
+			inv := lab(t, sample.name, sample.hosts...)
+			both := []string{inv, filepath.Join(project, "inventory")}
+			ansiblePlay(t, both, filepath.Join(project, "prepare.yml"))
+
+			out := filepath.Join(t.TempDir(), "playbooks")
+			var stdout, stderr bytes.Buffer
+			a := &app{stdout: &stdout, stderr: &stderr}
+			code := a.execute(t.Context(), append([]string{"emit", "-C", project, "-i", inv, "-i", "inventory", "--out", out}, sample.args...))
+			require.Zero(t, code, stderr.String())
+
+			first := ansiblePlay(t, both, filepath.Join(out, "upgrade.yml"))
+			require.NotEmpty(t, changedHosts.FindAllString(first, -1), "the first run upgrades")
+			second := ansiblePlay(t, both, filepath.Join(out, "upgrade.yml"))
+			require.Empty(t, changedHosts.FindAllString(second, -1), second)
+		})
+	}
+}
