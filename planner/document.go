@@ -49,18 +49,6 @@ func (d Duration) Seconds() int {
 	return int((time.Duration(d) + time.Second - 1) / time.Second)
 }
 
-// Encode writes the plan document: JSON, the same bytes for the same plan.
-func (p *Plan) Encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(p); err != nil {
-		return nil, fmt.Errorf("encode plan: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
 // Decode reads a plan document.
 func Decode(data []byte) (*Plan, error) {
 	var head struct {

@@ -68,10 +68,14 @@ func noColon(at int, text []byte) mistake {
 // jinja is the mistake of an expression that YAML reads as a mapping.
 func jinja(at int, value []byte) mistake {
 	hint := "put the whole value in double quotes"
-	if v := string(value); len(v) < 60 && strings.HasSuffix(v, "}}") && !strings.ContainsAny(v, `"#\`) {
+	if v := string(value); len(v) < 60 && balanced(v, "{", "}") && balanced(v, "[", "]") && !strings.ContainsAny(v, `"#\`) {
 		hint = `write "` + v + `"`
 	}
 	return mistake{at, "a value that begins with {{ must be quoted", hint}
+}
+
+func balanced(s, open, closing string) bool {
+	return strings.Count(s, open) == strings.Count(s, closing)
 }
 
 // bracket finds brackets on one line that do not match.
