@@ -57,6 +57,7 @@ type builder struct {
 	ignored    []Note
 	notes      []Note
 	ignoredDep map[*services.Dependency]bool
+	effect     map[*services.Dependency]effect // what each dependency orders in the project's stages
 
 	planned  []Stage
 	undoing  []Stage
@@ -100,3 +101,7 @@ func (r *reason) text() string {
 func (b *builder) roleOf(p int) *roles.Role { return &b.Roles[b.placements[p].role] }
 
 func (b *builder) post() int { return len(b.stageNames) - 1 }
+
+// effect says what a dependency orders: units within steps, whole waves because one
+// of the two is rolling.
+type effect struct{ step, rolling bool }

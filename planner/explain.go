@@ -20,13 +20,15 @@ type Explanation struct {
 
 // Standing is a service on one role.
 type Standing struct {
-	Role  string    `json:"role"`
-	Hosts []string  `json:"hosts,omitempty"`
-	Stage string    `json:"stage"`
-	Why   string    `json:"why"` // of the stage
-	Wave  int       `json:"wave,omitempty"`
-	Place           // the line of the role that places it
-	Units []Waiting `json:"units,omitempty"`
+	Role      string    `json:"role"`
+	Hosts     []string  `json:"hosts,omitempty"`
+	Stage     string    `json:"stage"`
+	Why       string    `json:"why"`                 // how it goes through the stage
+	From      Place     `json:"stage_from,omitzero"` // the line that says the stage
+	Wave      int       `json:"wave,omitempty"`
+	WaveAfter []After   `json:"wave_after,omitempty"` // what keeps it out of an earlier wave
+	Place               // the line of the role that places it
+	Units     []Waiting `json:"units,omitempty"`
 }
 
 // Waiting is a unit that holds tasks of the service, and what it waits for.
@@ -63,7 +65,7 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 		return nil, err
 	}
 	for _, pl := range svc.Placements {
-		s := Standing{Role: pl.Role, Hosts: p.RoleByName(pl.Role).Members, Stage: pl.Stage, Wave: pl.Wave, Place: pl.Place, Why: p.whyStage(pl)}
+		s := Standing{Role: pl.Role, Hosts: p.RoleByName(pl.Role).Members, Stage: pl.Stage, Wave: pl.Wave, Place: pl.Place, Why: p.whyStage(pl), From: pl.StageFrom, WaveAfter: pl.WaveAfter}
 		if err := p.waitings(&s, svc, g); err != nil {
 			return nil, err
 		}
@@ -93,6 +95,7 @@ func (p *Plan) waitings(s *Standing, svc *Service, g *Graph) error {
 		}
 	}
 	var failed error
+	track := ""
 	for _, stage := range p.Stages {
 		stage.Units(func(_ Wave, u Unit) {
 			if u.Role != s.Role || failed != nil {
@@ -110,7 +113,10 @@ func (p *Plan) waitings(s *Standing, svc *Service, g *Graph) error {
 					}
 				}
 			}
-			w.After = p.afterOf(u)
+			w.After = u.After
+			if t := p.trackOf(u); t != nil && t.Parts[0].ID != track {
+				track, w.After = t.Parts[0].ID, t.After // once: its parts follow each other
+			}
 			if g != nil {
 				before, err := g.Before(u.ID)
 				behind, err2 := g.Behind(u.ID)
@@ -123,16 +129,13 @@ func (p *Plan) waitings(s *Standing, svc *Service, g *Graph) error {
 	return failed
 }
 
-// afterOf gives what a unit waits for; for the first unit of a track, what the track does.
-func (p *Plan) afterOf(u Unit) []After {
-	if len(u.After) > 0 {
-		return u.After
-	}
+// trackOf gives the track that a unit is a part of, or nil.
+func (p *Plan) trackOf(u Unit) *Track {
 	for _, s := range p.Stages {
 		for _, w := range s.Waves {
-			for _, t := range w.Tracks {
-				if t.Parts[0].ID == u.ID || u.Kind == KindStep && slices.ContainsFunc(t.Parts, func(o Unit) bool { return o.ID == u.ID }) {
-					return t.After
+			for i, t := range w.Tracks {
+				if slices.ContainsFunc(t.Parts, func(o Unit) bool { return o.ID == u.ID }) {
+					return &w.Tracks[i]
 				}
 			}
 		}

@@ -228,11 +228,15 @@ func (b *builder) service(svc *services.Service) Service {
 	for i := range svc.DependsOn {
 		d := &svc.DependsOn[i]
 		o := Dependency{Service: d.Service, Kind: "step", Place: placeOf(d.Pos)}
-		switch {
+		switch e := b.effect[d]; {
 		case b.ignoredDep[d]:
 			o.Kind = "ignored"
+		case !e.step && !e.rolling:
+			o.Kind = "stage"
 		case d.Upgraded:
 			o.Kind = "upgraded"
+		case e.rolling:
+			o.Kind = "rolling"
 		}
 		if d.HostOnly {
 			o.Scope = "host"
@@ -242,7 +246,7 @@ func (b *builder) service(svc *services.Service) Service {
 	for p := range b.placements {
 		pl := &b.placements[p]
 		if pl.svc == svc {
-			out.Placements = append(out.Placements, Placement{b.Roles[pl.role].Name, b.stageNames[pl.stage], pl.wave[pl.stage], placeOf(pl.pos)})
+			out.Placements = append(out.Placements, b.placed(pl))
 		}
 	}
 	for _, list := range tasks.ListNames() {
@@ -259,6 +263,41 @@ func (b *builder) service(svc *services.Service) Service {
 	for _, a := range svc.Assets {
 		sum := sha256.Sum256(a.Data)
 		out.Assets = append(out.Assets, Asset{Path: a.Path, Executable: a.Mode&0o111 != 0, SHA256: hex.EncodeToString(sum[:]), Data: a.Data})
+	}
+	return out
+}
+
+// placed writes down where a service stands, and the line that gave it its stage.
+func (b *builder) placed(pl *placement) Placement {
+	role := &b.Roles[pl.role]
+	out := Placement{Role: role.Name, Stage: b.stageNames[pl.stage], Wave: pl.wave[pl.stage], Place: placeOf(pl.pos)}
+	switch {
+	case pl.svc.Stage != "":
+		out.StageFrom = placeOf(pl.svc.StagePos)
+	case role.Stage != "":
+		out.StageFrom = placeOf(role.StagePos)
+	}
+	if out.Wave > 1 {
+		out.WaveAfter = b.waveAfter(pl)
+	}
+	return out
+}
+
+// waveAfter gives the dependencies that bring a placement into its wave: on what is in
+// the same wave, or ends in one before it.
+func (b *builder) waveAfter(pl *placement) []After {
+	ph := b.graphs[pl.stage]
+	n := slices.IndexFunc(ph.nodes, func(p int) bool { return &b.placements[p] == pl })
+	var out []After
+	for _, e := range ph.graph.in[n] {
+		before := ph.wave[e.node]
+		if !b.active(ph, e.node) || e.hard && before != ph.wave[n]-1 || !e.hard && before != ph.wave[n] {
+			continue
+		}
+		a := After{Unit: b.stageNames[pl.stage] + "/" + itoa(before), Reason: e.why.text(), Place: placeOf(e.why.dep.Pos)}
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
 	}
 	return out
 }

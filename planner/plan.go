@@ -200,16 +200,22 @@ type Service struct {
 // Dependency is one line of depends_on and what became of it.
 type Dependency struct {
 	Service string `json:"service"`
-	Kind    string `json:"kind"` // step: orders within steps only; upgraded: in a later wave; ignored: placed on no role
-	Scope   string `json:"scope,omitempty"`
+	// Kind is what it orders: step, within steps only; upgraded, in a later wave; rolling,
+	// the same because one of the two is on a rolling role; stage, nothing beyond the
+	// order of stages; ignored, as it is placed on no role.
+	Kind  string `json:"kind"`
+	Scope string `json:"scope,omitempty"`
 	Place
 }
 
 // Placement is where a service stands.
 type Placement struct {
-	Role  string `json:"role"`
-	Stage string `json:"stage"`
-	Wave  int    `json:"wave,omitempty"` // 0: no tasks in the stage
+	Role      string `json:"role"`
+	Stage     string `json:"stage"`
+	StageFrom Place  `json:"stage_from,omitzero"` // the line that says the stage; none: the last by default
+	Wave      int    `json:"wave,omitempty"`      // 0: no tasks in the stage
+	// WaveAfter says which dependencies keep it out of an earlier wave.
+	WaveAfter []After `json:"wave_after,omitempty"`
 	Place
 }
 

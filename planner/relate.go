@@ -12,6 +12,7 @@ import (
 // relate draws the graph of every stage and refuses cycles.
 func (b *builder) relate() {
 	b.ignoredDep = map[*services.Dependency]bool{}
+	b.effect = map[*services.Dependency]effect{}
 	byService := map[string][]int{}
 	for p := range b.placements {
 		name := b.placements[p].svc.Name
@@ -54,7 +55,12 @@ func (b *builder) draw(ph *phase, to, p int, byService map[string][]int, node ma
 			// Between a rolling role and another, step by step means nothing: batches go
 			// through all steps at a time.
 			rolling := b.Roles[here.role].Rolling != nil || b.Roles[there.role].Rolling != nil
-			ph.graph.add(from, to, dep.Upgraded || rolling && here.role != there.role, why)
+			apart := rolling && here.role != there.role
+			ph.graph.add(from, to, dep.Upgraded || apart, why)
+			if ph.stage != b.post() {
+				e := b.effect[dep]
+				b.effect[dep] = effect{step: e.step || !apart, rolling: e.rolling || apart}
+			}
 		}
 	}
 }

@@ -19,6 +19,9 @@ func (d *document) lineMistake(line int, said string) mistake {
 	text := d.line(line)
 	in := indentOf(text)
 	at := d.lineStart[line-1] + in
+	if strings.Contains(said, "<document start>") {
+		return mistake{at, "text behind the end of the file's one value", "only one mapping or one list can stand at the top"}
+	}
 	if m, found := d.openQuote(line); found {
 		return m
 	}

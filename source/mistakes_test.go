@@ -45,7 +45,7 @@ func mistakes() map[string]wrong {
 		"a stray comma":                     {"a: ,\n", "f.yaml:1:4: a value cannot begin with ," + quoted},
 		"a colon in a value":                {"x: 1\nkey: value: x\nc: 3\n", "f.yaml:2:11: \": \" inside a value that is not quoted" + quoted},
 		"a colon far into a value":          {"x: 1\nmsg: a 🚀 b: c\nc: 3\n", "f.yaml:2:11: \": \" inside a value that is not quoted" + quoted},
-		"a colon in arguments":              {"- debug: msg=\"a: b\"\n", "f.yaml:1:15: \": \" inside a value that is not quoted" + quoted},
+		"a colon in arguments":              {"- debug: msg=\"a: b\"\n", "f.yaml:1:16: \": \" inside a value that is not quoted" + quoted},
 		"no colon, keys around":             {"x: 1\nname foo\nc: 3\n", "f.yaml:2:1: a key without \": \"\n  hint: write KEY: VALUE"},
 		"no colon in a task":                {"- name: x\n  tags step1\n  shell: y\n- b: c\n", "f.yaml:2:3: a key without \": \"\n  hint: write KEY: VALUE"},
 		"no colon at a task's end":          {"- name: x\n  shell: y\n  tags step1\n- b: c\n", "f.yaml:3:3: a key without \": \"\n  hint: write KEY: VALUE"},
@@ -79,7 +79,7 @@ func mistakes() map[string]wrong {
 		"a second document":                 {"a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document begins here and would be ignored\n  hint: put it into a file of its own"},
 		"a second document that is broken":  {"---\na: 1\n---\nb: [\n", "f.yaml:3:1: a second document begins here and would be ignored\n  hint: put it into a file of its own"},
 		"an empty second document":          {"# c\n%YAML 1.1\n---\na: 1\n...\n---\n", "f.yaml:6:1: a second document begins here and would be ignored\n  hint: put it into a file of its own"},
-		"text behind the document":          {"[a]\nb: 1\n", "f.yaml:2:1: a key where a list element is expected\n  hint: indent it by 2 spaces if it belongs to the element above, or begin it with a dash"},
+		"text behind the document":          {"[a]\nb: 1\n", "f.yaml:2:1: text behind the end of the file's one value\n  hint: only one mapping or one list can stand at the top"},
 		"an empty file":                     {"", "f.yaml: file is empty\n  hint: remove it, or give it content"},
 		"nothing but comments":              {"# a\n\n# b\n", "f.yaml: file is empty\n  hint: remove it, or give it content"},
 		"nothing but a marker":              {"---\n", "f.yaml: file is empty\n  hint: remove it, or give it content"},
@@ -95,7 +95,7 @@ func mistakes() map[string]wrong {
 		"a merge of no mapping":           {"a: &x [1]\nb:\n  <<: *x\nc:\n  <<:\n", "f.yaml:1:8: << takes a mapping or a list of mappings\n  hint: write <<: *NAME with the anchor of a mapping\nf.yaml:5:6: << takes a mapping or a list of mappings\n  hint: write <<: *NAME with the anchor of a mapping"},
 		"nested too deep":                 {strings.Repeat("[", 300) + strings.Repeat("]", 300), "f.yaml:1:202: nested deeper than 200 levels\n  hint: flatten the structure"},
 		"too large":                       {strings.Repeat(" ", 64<<20) + "a", "f.yaml: file is larger than 64 MiB\n  hint: split it into several files"},
-		"aliases that expand without end": {laughs(8), "f.yaml:7:1: aliases expand to more than 1048576 values\n  hint: write the values out, or use fewer aliases"},
+		"aliases that expand without end": {laughs(8), "f.yaml:7:5: aliases expand to more than 1048576 values\n  hint: write the values out, or use fewer aliases"},
 	}
 }
 

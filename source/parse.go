@@ -99,17 +99,19 @@ func emptyDocument(root *yaml.Node) bool {
 	return top.Kind == yaml.ScalarNode && top.Tag == "!!null" && top.Value == ""
 }
 
+// invalidUTF8 gives the place of the first byte that is no UTF-8.
 func invalidUTF8(f File) Pos {
-	line := 1
+	at := Pos{File: f.Name, Line: 1, Column: 1}
 	for rest := f.Text; len(rest) > 0; {
 		r, n := utf8.DecodeRune(rest)
 		if r == utf8.RuneError && n == 1 {
 			break
 		}
+		at.Column++
 		if r == '\n' {
-			line++
+			at.Line, at.Column = at.Line+1, 1
 		}
 		rest = rest[n:]
 	}
-	return Pos{File: f.Name, Line: line}
+	return at
 }

@@ -34,7 +34,7 @@ func drawingOf(p *planner.Plan) drawing {
 	d := drawing{name: p.Name}
 	ids := map[string]string{}
 	var last []string // units that the next barrier waits for
-	nodeOf := func(u planner.Unit, first bool) node {
+	nodeOf := func(u planner.Unit, first, chained bool) node {
 		id := fmt.Sprintf("u%d", len(ids)+1)
 		ids[u.ID] = id
 		for _, a := range u.After {
@@ -45,12 +45,12 @@ func drawingOf(p *planner.Plan) drawing {
 		if first && len(last) > 0 {
 			d.arrows = append(d.arrows, arrow{from: last[len(last)-1], to: id, barrier: true})
 		}
-		return node{id, label(u)}
+		return node{id, label(u, chained)}
 	}
 	level := func(title string, units []planner.Unit, chain bool) box {
 		b := box{title: title}
 		for i, u := range units {
-			n := nodeOf(u, i == 0)
+			n := nodeOf(u, i == 0, chain)
 			if chain && i > 0 {
 				d.arrows = append(d.arrows, arrow{from: b.units[i-1].id, to: n.id})
 			}
@@ -85,12 +85,20 @@ func drawingOf(p *planner.Plan) drawing {
 	return d
 }
 
-func label(u planner.Unit) string {
+// label names a unit by its role, or within a track by its part.
+func label(u planner.Unit, part bool) string {
 	var services []string
 	for _, s := range u.Segments {
 		services = append(services, s.Service)
 	}
-	return u.ID[strings.LastIndexByte(u.ID, '/')+1:] + "\n" + shortened(services, 4)
+	name := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
+	if part {
+		name = string(u.Kind)
+		if u.Kind == planner.KindStep {
+			name += fmt.Sprintf(" %d", u.Step)
+		}
+	}
+	return name + "\n" + shortened(services, 4)
 }
 
 func (d drawing) dot() string {

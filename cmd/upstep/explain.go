@@ -49,10 +49,17 @@ func (a *app) explanation(x *planner.Explanation) {
 	}
 	for _, s := range x.Standings {
 		a.printf("\non role %s (%s)%s\n", s.Role, at(s.Place), hostList(s.Hosts))
-		if s.Wave == 0 {
-			a.printf("  stage %s: %s\n", s.Stage, s.Why)
-		} else {
-			a.printf("  stage %s, wave %d: %s\n", s.Stage, s.Wave, s.Why)
+		from := "by default the last"
+		if s.From.File != "" {
+			from = "said by " + at(s.From)
+		}
+		a.printf("  stage %s (%s)", s.Stage, from)
+		if s.Wave > 0 {
+			a.printf(", wave %d", s.Wave)
+		}
+		a.printf(": %s\n", s.Why)
+		for _, f := range s.WaveAfter {
+			a.printf("  wave %d for %s: %s%s\n", s.Wave, f.Unit, f.Reason, parenthesised(f.Place))
 		}
 		for _, u := range s.Units {
 			a.printf("  %s\n", u.Unit)
@@ -90,6 +97,10 @@ func kindText(d planner.Dependency) string {
 	switch d.Kind {
 	case "upgraded":
 		text = "until its upgrade has ended: a later wave"
+	case "rolling":
+		text = "until its upgrade has ended, for one of the two is on a rolling role"
+	case "stage":
+		text = "it has ended with an earlier stage"
 	case "ignored":
 		return "ignored: placed on no role"
 	}
