@@ -78,7 +78,8 @@ type placement struct {
 type phase struct {
 	stage int
 	list  tasks.ListName
-	nodes []int // placement of each node, in the roles' own order
+	nodes []int       // placement of each node, in the roles' own order
+	at    map[int]int // node of each placement
 	graph *digraph
 	wave  []int // of each node, from 1
 	track []int // of each node on a rolling role, from 1 within role

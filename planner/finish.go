@@ -246,7 +246,7 @@ func (b *builder) service(svc *services.Service) Service {
 	for p := range b.placements {
 		pl := &b.placements[p]
 		if pl.svc == svc {
-			out.Placements = append(out.Placements, b.placed(pl))
+			out.Placements = append(out.Placements, b.placed(p))
 		}
 	}
 	for _, list := range tasks.ListNames() {
@@ -268,7 +268,8 @@ func (b *builder) service(svc *services.Service) Service {
 }
 
 // placed writes down where a service stands, and the line that gave it its stage.
-func (b *builder) placed(pl *placement) Placement {
+func (b *builder) placed(p int) Placement {
+	pl := &b.placements[p]
 	role := &b.Roles[pl.role]
 	out := Placement{Role: role.Name, Stage: b.stageNames[pl.stage], Wave: pl.wave[pl.stage], Place: placeOf(pl.pos)}
 	switch {
@@ -278,16 +279,17 @@ func (b *builder) placed(pl *placement) Placement {
 		out.StageFrom = placeOf(role.StagePos)
 	}
 	if out.Wave > 1 {
-		out.WaveAfter = b.waveAfter(pl)
+		out.WaveAfter = b.waveAfter(p)
 	}
 	return out
 }
 
 // waveAfter gives the dependencies that bring a placement into its wave: on what is in
 // the same wave, or ends in one before it.
-func (b *builder) waveAfter(pl *placement) []After {
+func (b *builder) waveAfter(p int) []After {
+	pl := &b.placements[p]
 	ph := b.graphs[pl.stage]
-	n := slices.IndexFunc(ph.nodes, func(p int) bool { return &b.placements[p] == pl })
+	n := ph.at[p]
 	var out []After
 	for _, e := range ph.graph.in[n] {
 		before := ph.wave[e.node]

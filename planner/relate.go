@@ -19,20 +19,19 @@ func (b *builder) relate() {
 		byService[name] = append(byService[name], p)
 	}
 	for s := range b.stageNames {
-		ph := &phase{stage: s, list: tasks.Upgrade}
+		ph := &phase{stage: s, list: tasks.Upgrade, at: map[int]int{}}
 		if s == b.post() {
 			ph.list = tasks.PostUpgrade
 		}
-		node := map[int]int{}
 		for p := range b.placements {
 			if s == b.post() || b.placements[p].stage == s {
-				node[p] = len(ph.nodes)
+				ph.at[p] = len(ph.nodes)
 				ph.nodes = append(ph.nodes, p)
 			}
 		}
 		ph.graph = newDigraph(len(ph.nodes))
 		for to, p := range ph.nodes {
-			b.draw(ph, to, p, byService, node)
+			b.draw(ph, to, p, byService)
 		}
 		b.graphs = append(b.graphs, ph)
 	}
@@ -41,13 +40,13 @@ func (b *builder) relate() {
 }
 
 // draw adds the edges of one placement's dependencies within a stage.
-func (b *builder) draw(ph *phase, to, p int, byService map[string][]int, node map[int]int) {
+func (b *builder) draw(ph *phase, to, p int, byService map[string][]int) {
 	here := &b.placements[p]
 	for d := range here.svc.DependsOn {
 		dep := &here.svc.DependsOn[d]
 		why := &reason{from: dep.Service, to: here.svc.Name, dep: dep}
 		for _, q := range byService[dep.Service] {
-			from, inStage := node[q]
+			from, inStage := ph.at[q]
 			there := &b.placements[q]
 			if !inStage || dep.HostOnly && there.role != here.role {
 				continue

@@ -206,7 +206,7 @@ func (d *document) anchorsIn(n *yaml.Node) (anchors []piece, ok bool) {
 		}
 		if n.Anchor != "" {
 			p, ok := d.anchor(at.offset(n.Line, n.Column), n.Anchor)
-			if !ok {
+			if !ok || n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 { // a key that would vanish with it
 				return false
 			}
 			anchors = append(anchors, p)
