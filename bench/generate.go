@@ -17,8 +17,10 @@ func generate(dir, shape string, n int) (int, error) {
 	var roles strings.Builder
 	for r := range roleCount {
 		fmt.Fprintf(&roles, "- name: R%d\n  stage: control-plane\n  services:\n", r)
-		for i := r; i < n; i += roleCount {
-			fmt.Fprintf(&roles, "    - service_%05d\n", i)
+		for i := range n {
+			if roleOf(shape, i, n, roleCount) == r {
+				fmt.Fprintf(&roles, "    - service_%05d\n", i)
+			}
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "roles.yaml"), []byte(roles.String()), 0o644); err != nil { //nolint:gosec // a temporary project
@@ -47,11 +49,23 @@ func generate(dir, shape string, n int) (int, error) {
 	return total, nil
 }
 
+// roleOf places service i: a chain runs through one role after the other, a cluster
+// stands on one role, layers and the zigzag chain are spread over all.
+func roleOf(shape string, i, n, count int) int {
+	switch shape {
+	case "chain":
+		return i * count / n
+	case "clusters":
+		return i / 100 % count
+	}
+	return i % count
+}
+
 // dependencies gives up to five earlier services that service i depends on.
 func dependencies(shape string, i, n int) []int {
 	var out []int
 	switch shape {
-	case "chain":
+	case "chain", "zigzag":
 		if i > 0 {
 			out = append(out, i-1)
 		}

@@ -77,6 +77,7 @@ type bundler struct {
 	made    [][]int   // nodes of each cluster
 	kind    []int     // colour of each cluster
 	parent  []int     // clusters that were joined into another
+	own     [1]int    // the answer of owners for a node in a cluster
 }
 
 type tally struct{ colour, count int }
@@ -206,10 +207,10 @@ func (b *bundler) find(c int) int {
 }
 
 // close joins two clusters that follow each other in a colour where no way leads from
-// the first to the second through another cluster. The search is bounded: on huge
-// graphs a cut too many may stay.
+// one to the other through a third. The search is bounded: on huge graphs a cut too
+// many may stay.
 func (b *bundler) close() {
-	budget := 2_000_000
+	s := search{b: b, budget: 200_000, seen: make([]int, len(b.made))}
 	last := map[int]int{}
 	for id := range b.made {
 		c := b.kind[id]
@@ -222,48 +223,60 @@ func (b *bundler) close() {
 			continue
 		}
 		p := b.find(prev)
-		if b.joinable(p, id, &budget) && b.joinable(id, p, &budget) {
+		if !s.apart(p, id) && (!s.joined || !s.apart(id, p)) {
 			b.parent[id] = p
 			b.made[p] = append(b.made[p], b.made[id]...)
 			b.made[id] = nil
+			s.joined = true
 		}
 	}
 }
 
-func (b *bundler) joinable(from, to int, budget *int) bool {
-	seen := map[int]bool{}
+// search looks for ways between clusters.
+type search struct {
+	b      *bundler
+	budget int   // edges that may still be looked at
+	seen   []int // the search that last came by each cluster
+	count  int
+	joined bool // clusters were joined, so edges may lead back in the order they were made
+}
+
+// apart tells whether a way leads from one cluster to another through a third, or a
+// hard edge directly; also when the search has used up what it may.
+func (s *search) apart(from, to int) bool {
+	s.count++
 	todo := []int{from}
 	for len(todo) > 0 {
 		c := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for _, n := range b.made[c] {
-			for _, e := range b.g.out[n] {
-				if *budget--; *budget < 0 {
-					return false
+		for _, n := range s.b.made[c] {
+			for _, e := range s.b.g.out[n] {
+				if s.budget--; s.budget < 0 {
+					return true
 				}
-				next := b.owners(e.node)
-				for _, o := range next {
+				for _, o := range s.b.owners(e.node) {
 					switch {
-					case o == from:
-					case o == to && (c != from || e.hard):
-						return false
-					case o == to || seen[o]:
+					case o == from || o == to && c == from && !e.hard:
+					case o == to:
+						return true
+					case s.seen[o] == s.count || !s.joined && o > to: // what was made later leads only further
 					default:
-						seen[o] = true
+						s.seen[o] = s.count
 						todo = append(todo, o)
 					}
 				}
 			}
 		}
 	}
-	return true
+	return false
 }
 
 // owners gives the clusters that a node's order reaches: its own, or for a clear node
 // in no cluster, those of what follows it.
 func (b *bundler) owners(n int) []int {
 	if b.of[n] >= 0 {
-		return []int{b.find(b.of[n])}
+		b.own[0] = b.find(b.of[n])
+		return b.own[:]
 	}
 	var out []int
 	seen := map[int]bool{n: true}

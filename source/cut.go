@@ -72,7 +72,7 @@ func (v Node) CutMap() Cut {
 	if v.end > 0 && v.n == m && m.Style&yaml.FlowStyle == 0 && len(m.Content) > 0 {
 		d, key := v.doc, m.Content[0]
 		x := extent{start: key.Line, col: key.Column - 1}
-		if d.opens(x.start, x.col, 0) {
+		if key.Column == d.keyColumn(m, v.end) && d.opens(x.start, x.col, 0) {
 			x.first, x.last = d.commentsAbove(key.Line, x.col), d.trimEnd(key.Line, v.end, x.col, m)
 			if c, ok := d.cut(x, m, nil, nil); ok {
 				return c
@@ -181,9 +181,14 @@ func (d *document) openEnd(n *yaml.Node, last int) (open, ok bool) {
 	return bytes.IndexByte(header, '+') > 0, true
 }
 
+// lastWithin gives the scalar that a value's text ends with.
 func lastWithin(n *yaml.Node) *yaml.Node {
 	for len(n.Content) > 0 {
-		n = n.Content[len(n.Content)-1]
+		last := n.Content[len(n.Content)-1]
+		if n.Kind == yaml.MappingNode && last.Kind == yaml.ScalarNode && last.Value == "" && last.Style == 0 {
+			last = n.Content[len(n.Content)-2] // a key without a value
+		}
+		n = last
 	}
 	return n
 }

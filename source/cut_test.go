@@ -130,7 +130,7 @@ func parts(top Node) []part {
 				}
 			}
 			for i := 1; i < len(v.n.Content); i += 2 {
-				if _, val := v.pair(v.n, i-1); val.n != nil {
+				if _, val := v.pairAt(i-1); val.n != nil {
 					walk(val, append(slices.Clone(path), i))
 				}
 			}
@@ -257,7 +257,7 @@ func TestBytesAreKept(t *testing.T) {
 			var walk func(v Node)
 			walk = func(v Node) {
 				for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
-					_, val := v.pair(v.n, i-1)
+					_, val := v.pairAt(i-1)
 					walk(val)
 				}
 				if v.Kind() != List || v.end == 0 || v.n.Kind == yaml.AliasNode || v.n.Style&yaml.FlowStyle != 0 {

@@ -281,9 +281,9 @@ func (e *encoder) scalar(n *yaml.Node, indent int, at place) (wroteBlock bool) {
 // YAML reads as anything but text never holds the characters that matter.
 func staysPlain(s string, at place) bool {
 	switch {
-	case s == "" || s == "-" || s == "?" || s == ":" || !oneLine(s):
+	case s == "" || s == "-" || s == "?" || strings.HasSuffix(s, ":") || !oneLine(s):
 		return false
-	case at&inBlock == 0 && (strings.ContainsAny(s, ",[]{}?") || s[0] == ':' || strings.HasSuffix(s, ":")):
+	case at&inBlock == 0 && (strings.ContainsAny(s, ",[]{}?") || s[0] == ':'):
 		return false
 	}
 	return at&asKey == 0 || !isMarker([]byte(s), "---") && !isMarker([]byte(s), "...")

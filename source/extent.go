@@ -41,11 +41,33 @@ func (d *document) dashColumn(list *yaml.Node) int {
 		if in := indentOf(text); in < len(text) && text[in] == '-' && (l != item.Line || in < item.Column-1) {
 			return in
 		}
-		if l < item.Line && !d.idle(l) {
+		if !d.besideDash(l, item) {
 			break
 		}
 	}
 	return -1
+}
+
+// keyColumn gives the column, from 1, of the keys of a block mapping that are not
+// written behind a "?"; 0 if unknown, or where no end is known.
+func (d *document) keyColumn(m *yaml.Node, end int) int {
+	if end == 0 || len(m.Content) == 0 {
+		return 0
+	}
+	if m.Anchor == "" && m.Style&yaml.TaggedStyle == 0 {
+		return m.Column
+	}
+	// The mapping's place is that of its anchor or tag.
+	first := m.Content[0]
+	for l := first.Line - 1; l > 0; l-- {
+		if !d.idle(l) {
+			if bytes.HasSuffix(bytes.TrimRight(d.line(l), " \t"), []byte("?")) {
+				return 0
+			}
+			break
+		}
+	}
+	return first.Column
 }
 
 // dashLine gives the line of the "-" that opens an item of a block list. Between the
@@ -55,11 +77,19 @@ func (d *document) dashLine(col int, item *yaml.Node) int {
 		if d.opens(l, col, '-') {
 			return l
 		}
-		if l < item.Line && !d.idle(l) {
+		if !d.besideDash(l, item) {
 			break
 		}
 	}
 	return item.Line
+}
+
+// besideDash tells whether the dash of an item can stand above a line.
+func (d *document) besideDash(l int, item *yaml.Node) bool {
+	if l == item.Line {
+		return indentOf(d.line(l)) == item.Column-1
+	}
+	return d.idle(l)
 }
 
 // idle tells whether a line is blank or a comment.

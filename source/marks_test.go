@@ -18,7 +18,7 @@ func eachItem(v Node, f func(list, item Node)) {
 		eachItem(it, f)
 	}
 	for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
-		if k, val := v.pair(v.n, i-1); !isMerge(k.n) {
+		if k, val := v.pairAt(i-1); !isMerge(k.n) {
 			eachItem(val, f)
 		}
 	}
@@ -131,7 +131,7 @@ func scalars(v Node, out *[]Node) {
 	}
 	for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
 		if !isMerge(v.n.Content[i-1]) {
-			_, val := v.pair(v.n, i-1)
+			_, val := v.pairAt(i-1)
 			scalars(val, out)
 		}
 	}
@@ -163,4 +163,10 @@ func requireMarks(t require.TestingT, list, item Node, asked []Node) {
 		return &marked
 	})
 	requireSame(t, part{kind: "item", n: want}, text)
+}
+
+// pairAt gives a key and its value as Pairs does, merges as they stand.
+func (v Node) pairAt(i int) (key, value Node) {
+	end := v.endOf(v.n)
+	return v.pair(v.n, i, end, v.doc.keyColumn(v.n, end))
 }

@@ -127,7 +127,7 @@ func (d *document) indentMistake(line int, hasKey bool) (mistake, bool) {
 		return d.underBlock(line)
 	}
 	over := d.line(above)
-	level := keyColumn(over)
+	level := columnOfKey(over)
 	deeper, block := in > level, keyStart.Match(over) && len(bytes.TrimSpace(over[keyStart.FindIndex(over)[1]:])) == 0
 	switch {
 	case deeper && !block && !keyStart.Match(over) && !dashed(over):
@@ -144,7 +144,7 @@ func (d *document) indentMistake(line int, hasKey bool) (mistake, bool) {
 			continue
 		}
 		t := d.line(l)
-		for _, col := range []int{keyColumn(t), indentOf(t)} {
+		for _, col := range []int{columnOfKey(t), indentOf(t)} {
 			if col >= low || col < in && near >= 0 {
 				continue
 			}
@@ -187,8 +187,8 @@ func (d *document) underBlock(line int) (mistake, bool) {
 	return mistake{}, false
 }
 
-// keyColumn is where the key of a line stands, behind any dashes.
-func keyColumn(text []byte) int {
+// columnOfKey is where the key of a line stands, behind any dashes.
+func columnOfKey(text []byte) int {
 	col := indentOf(text)
 	for bytes.HasPrefix(text[col:], []byte("- ")) {
 		col += 2 + indentOf(text[col+2:])

@@ -170,21 +170,28 @@ func (v Node) Pairs() iter.Seq2[Node, Node] {
 			}
 			return
 		}
+		end := v.endOf(t)
+		col := v.doc.keyColumn(t, end)
 		for i := 0; i+1 < len(t.Content); i += 2 {
-			if k, val := v.pair(t, i); !yield(k, val) {
+			if k, val := v.pair(t, i, end, col); !yield(k, val) {
 				return
 			}
 		}
 	}
 }
 
-// pair gives the key at an even index of t's content, and its value.
-func (v Node) pair(t *yaml.Node, i int) (key, value Node) {
-	end := v.endOf(t)
+// pair gives the key at an even index of t's content, and its value, where t ends
+// before a line and has its keys at a column.
+func (v Node) pair(t *yaml.Node, i, end, col int) (key, value Node) {
 	if end > 0 && i+2 < len(t.Content) {
 		end = t.Content[i+2].Line
 	}
-	return Node{t.Content[i], v.doc, end}, Node{t.Content[i+1], v.doc, end}
+	k := t.Content[i]
+	value = Node{t.Content[i+1], v.doc, end}
+	if k.Column != col {
+		end = 0 // it stands behind a "?"
+	}
+	return Node{k, v.doc, end}, value
 }
 
 func isMerge(key *yaml.Node) bool { return key.Tag == "!!merge" && key.Kind == yaml.ScalarNode }
@@ -203,8 +210,10 @@ func hasMerge(m *yaml.Node) bool {
 func (v Node) merged(t *yaml.Node) []Entry {
 	written := make([]Entry, 0, len(t.Content)/2)
 	winner := make(map[string]int, len(t.Content))
+	end := v.endOf(t)
+	col := v.doc.keyColumn(t, end)
 	for i := 0; i+1 < len(t.Content); i += 2 {
-		k, val := v.pair(t, i)
+		k, val := v.pair(t, i, end, col)
 		written = append(written, Entry{k, val})
 		if !isMerge(k.n) {
 			winner[k.Text()] = i / 2
