@@ -113,11 +113,24 @@ func suffix(id string) string {
 }
 
 func unitVars(stage string, u planner.Unit) []string {
-	return []string{fmt.Sprintf("step: %d", u.Step), "upstep_stage: " + strings.TrimPrefix(stage, "rollback of ")}
+	return append([]string{fmt.Sprintf("step: %d", u.Step)}, stageVars(stage)...)
+}
+
+// backwards begins the name of a stage that is rolled back.
+const backwards = "rollback of "
+
+// stageVars gives the variables of a stage. Tasks that run in both directions, such as
+// those that drain a host, are told which one it is.
+func stageVars(stage string) []string {
+	name, back := strings.CutPrefix(stage, backwards)
+	if back {
+		return []string{"upstep_stage: " + name, "upstep_rollback: true"}
+	}
+	return []string{"upstep_stage: " + name}
 }
 
 func tags(stage string, wave int, u planner.Unit) []string {
-	stage = strings.ReplaceAll(strings.TrimPrefix(stage, "rollback of "), "-", "_")
+	stage = strings.ReplaceAll(strings.TrimPrefix(stage, backwards), "-", "_")
 	return []string{"upstep_" + stage, fmt.Sprintf("upstep_wave%d", wave), "upstep_" + strings.ReplaceAll(partName(u), " ", "")}
 }
 

@@ -31,7 +31,7 @@ func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) 
 	for _, s := range stages {
 		name := s.Name
 		if stage == "" {
-			name = "rollback of " + s.Name
+			name = backwards + s.Name
 		}
 		for _, wave := range s.Waves {
 			for _, st := range wave.Steps {
@@ -207,7 +207,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	file := r.stepsFile(stage, wave.Number, t, steps)
 	base := play{
 		hosts: role.Hosts, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
-		vars: []string{"step: 0", "upstep_stage: " + strings.TrimPrefix(stage, "rollback of "), "upstep_role: " + t.Role},
+		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
 	whole := func(part string, units []planner.Unit) {
 		p := base
@@ -278,8 +278,8 @@ func serial(batch []string) []string {
 
 // stepsFile writes the task file that takes a batch through all steps of the wave.
 func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []planner.Unit) string {
-	path := fmt.Sprintf("%s/%d/%s.yml", strings.TrimPrefix(stage, "rollback of "), wave, t.Role)
-	if strings.HasPrefix(stage, "rollback of ") {
+	path := fmt.Sprintf("%s/%d/%s.yml", strings.TrimPrefix(stage, backwards), wave, t.Role)
+	if strings.HasPrefix(stage, backwards) {
 		path = "rollback/" + path
 	}
 	if r.packed[path] {
