@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/services"
 	"github.com/upstep/upstep/settings"
@@ -19,6 +21,7 @@ type World struct {
 
 // Build plans the upgrade. With an error among the problems there is no plan.
 func Build(w World) (*Plan, source.Problems) {
+	w.Services = slices.SortedFunc(slices.Values(w.Services), func(x, y services.Service) int { return compareText(x.Name, y.Name) })
 	b := &builder{World: w, sink: &source.Sink{}, index: map[string]int{}}
 	for _, part := range []func(){
 		b.place,        // which service stands where, in which stage

@@ -24,6 +24,11 @@ func (b *builder) place() {
 	for r := range b.Roles {
 		role := &b.Roles[r]
 		own := b.stageIndex(role.Stage, role.StagePos, "role "+strconv.Quote(role.Name))
+		for _, st := range b.Settings.Stages {
+			if strings.EqualFold(st.Name, role.Name) {
+				b.sink.Errorf(role.Pos, "role %q has the name of a stage: their playbooks would be one file", role.Name).WithHint("rename one of the two")
+			}
+		}
 		if len(role.Services) == 0 {
 			b.notes = append(b.notes, note(role.Name, "the role has no services: nothing is done on it", role.Pos))
 		}
@@ -89,8 +94,10 @@ func placeOf(at source.Pos) Place { return Place{File: at.File, Line: at.Line} }
 // check looks at what single services and roles say.
 func (b *builder) check() {
 	names := b.serviceNames()
+	inputs := b.Settings.Values()
 	for i := range b.Services {
 		svc := &b.Services[i]
+		svc.Version.Target = inputs.Expand(svc.Version.Target, svc.Version.Pos, b.sink)
 		for d := range svc.DependsOn {
 			dep := &svc.DependsOn[d]
 			if _, ok := b.index[dep.Service]; !ok {

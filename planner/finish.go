@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -32,6 +33,7 @@ func (b *builder) surroundings() {
 		}
 	}
 	b.sharedHandlers()
+	b.carried()
 }
 
 // sharedHandlers finds the handler names and topics that several services use: in one
@@ -252,10 +254,10 @@ func (b *builder) service(svc *services.Service) Service {
 	for _, list := range tasks.ListNames() {
 		for i := range svc.Lists[list] {
 			t := &svc.Lists[list][i]
-			out.Bootstrap = out.Bootstrap || t.Bootstrap
 			out.Tasks = append(out.Tasks, taskOf(list, t, b.qualify(svc.Name, t.Text, t.Notifies)))
 		}
 	}
+	out.Bootstrap = mentions(svc, "upstep_bootstrap")
 	for i, h := range svc.Handlers {
 		text := b.qualify(svc.Name, h.Text, slices.Concat(h.Names, h.Listens, h.Notifies))
 		out.Handlers = append(out.Handlers, Task{ID: "handlers." + itoa(i+1), Name: h.Name, Line: h.Pos.Line, Text: text})
@@ -302,4 +304,53 @@ func (b *builder) waveAfter(p int) []After {
 		}
 	}
 	return out
+}
+
+// mentions tells whether a name stands anywhere in what a service brings: tasks,
+// handlers, variables, files that its tasks take in.
+func mentions(svc *services.Service, name string) bool {
+	for _, list := range tasks.ListNames() {
+		for i := range svc.Lists[list] {
+			if strings.Contains(svc.Lists[list][i].Text, name) {
+				return true
+			}
+		}
+	}
+	for _, h := range svc.Handlers {
+		if strings.Contains(h.Text, name) {
+			return true
+		}
+	}
+	return strings.Contains(svc.Vars.Text, name) || slices.ContainsFunc(svc.Assets, func(a services.Asset) bool {
+		return bytes.Contains(a.Data, []byte(name))
+	})
+}
+
+// carried notes what stands in the plan for a run by upstep and has no effect on the
+// playbooks themselves.
+func (b *builder) carried() {
+	s := &b.Settings
+	say := func(subject, text string) {
+		b.notes = append(b.notes, Note{Subject: subject, Text: text + ": it stands in the plan, the playbooks do not act on it", Place: Place{File: "upgrade.yaml"}})
+	}
+	if s.Ordering == settings.Dependencies {
+		say("ordering", "dependencies")
+	}
+	if s.Parallelism > 0 {
+		say("parallelism", itoa(s.Parallelism))
+	}
+	if s.Forks > 0 {
+		say("forks", itoa(s.Forks))
+	}
+	for _, st := range s.Stages {
+		if st.Approve {
+			say(st.Name, "approve")
+		}
+	}
+	for _, i := range b.placedServices() {
+		if v := b.Services[i].Version; v.Target != "" {
+			n := note(b.Services[i].Name, "version "+v.Target+": it stands in the plan, the playbooks skip no host by it", b.Services[i].Pos)
+			b.notes = append(b.notes, n)
+		}
+	}
 }

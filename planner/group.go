@@ -181,7 +181,9 @@ func (b *bundler) emit(c int) {
 	id := b.open(c, nodes)
 	for _, n := range nodes {
 		b.state[n] = done
-		b.of[n] = id
+		if b.colour[n] != through { // what has no work ties nobody to this cluster
+			b.of[n] = id
+		}
 	}
 	for _, n := range nodes {
 		for _, e := range b.g.out[n] {
@@ -393,13 +395,32 @@ func (b *bundler) links(slot map[int]int, out []cluster) [][]link {
 		if b.find(id) != id {
 			continue
 		}
-		for _, n := range b.g.topological(nodes) {
+		for _, n := range b.g.topological(b.withThrough(nodes)) {
 			if b.colour[n] != through {
 				out[slot[id]].nodes = append(out[slot[id]].nodes, n)
 			}
 		}
 	}
 	return before
+}
+
+// withThrough adds the clear nodes that lead on from nodes: they order the nodes
+// among themselves, whatever cluster was made when they were passed.
+func (b *bundler) withThrough(nodes []int) []int {
+	out := slices.Clone(nodes)
+	seen := make(map[int]bool, len(out))
+	for _, n := range out {
+		seen[n] = true
+	}
+	for i := 0; i < len(out); i++ {
+		for _, e := range b.g.out[out[i]] {
+			if b.colour[e.node] == through && !seen[e.node] {
+				seen[e.node] = true
+				out = append(out, e.node)
+			}
+		}
+	}
+	return out
 }
 
 type rankHeap [][2]int

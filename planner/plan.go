@@ -60,7 +60,7 @@ type StepName struct {
 
 // Place is a file and a line in it.
 type Place struct {
-	File string `json:"file"`
+	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 }
 

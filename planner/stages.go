@@ -11,7 +11,7 @@ import (
 func (b *builder) stages() {
 	for s, ph := range b.graphs {
 		b.arrange(ph)
-		stage := Stage{Name: b.stageNames[s]}
+		stage := Stage{Name: b.stageNames[s], Waves: []Wave{}}
 		if s < len(b.Settings.Stages) {
 			stage.Approve = b.Settings.Stages[s].Approve
 		}
@@ -236,7 +236,12 @@ func taskID(list tasks.ListName, t *tasks.Task) string {
 }
 
 // gates adds the health gates of roles that are not rolling, at the end of the wave.
+// On the way back there is none: what the upgrade broke is not expected to be healthy
+// before it is undone.
 func (b *builder) gates(f frame, w *Wave) {
+	if f.back {
+		return
+	}
 	for r := range b.Roles {
 		role := b.Roles[r].Name
 		worked := slices.ContainsFunc(w.Steps, func(s Step) bool {

@@ -81,7 +81,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		}
 		w.linef("    - name: %s", source.Quote("Handlers of "+name))
 		w.linef("      ansible.builtin.import_tasks: handlers/%s.yml", name)
-		r.serviceVars(w, svc, 6, false)
+		r.serviceVars(w, svc, 6, svc.Bootstrap)
 		for _, k := range svc.Play {
 			w.text(k.Text, 6)
 		}
@@ -262,6 +262,14 @@ func (r *renderer) hostsPlay(name string) play {
 }
 
 func (r *renderer) hostsTasks(w *writer, name string) {
+	// Tags of tasks would leave out draining, health gates and the question for lost hosts.
+	w.linef("    - name: Only upstep's own tags choose what runs")
+	w.linef("      ansible.builtin.assert:")
+	w.linef("        that: ansible_run_tags | reject('match', '^(all|upstep_.*)$') | list | length == 0")
+	w.linef("        fail_msg: choose by tags such as upstep_step3; those of tasks are for --skip-tags")
+	w.linef("        quiet: true")
+	w.linef("      run_once: true")
+	w.linef("")
 	w.linef("    - name: %s", source.Quote("Name the hosts of "+name))
 	w.linef("      ansible.builtin.group_by:")
 	w.linef("        key: %s", groupName(name))

@@ -47,8 +47,9 @@ func (r *renderer) readme() string {
 		b.WriteString("ansible-playbook -i INVENTORY rollback.yml        # every rollback task, backwards\n")
 	}
 	b.WriteString("```\n\n")
-	b.WriteString("Add `--tags upstep_step3` for one step (the tasks' own tags are kept, for `--skip-tags`). A role's playbook begins with what it\nmust wait for when roles are driven one by one.\n\n")
+	b.WriteString("Add `--tags upstep_step3` for one step of the roles that step together; rolling roles take all steps at a time and are left out then.\n")
+	b.WriteString("The tasks' own tags are kept, for `--skip-tags`; choosing by them is refused, as it would leave out draining and health gates. A\nrole's playbook begins with what it must wait for when roles are driven one by one.\n\n")
 	b.WriteString("Every failed or unreachable host stops what comes after it. In a batch, a host that fails stays out of traffic and the role stops:\na role's `max_failures` cannot be expressed in a play, so it counts as 0 here.\n\n")
-	b.WriteString("## What only upstep does\n\nResuming where a run ended; handlers that were notified on a host that then failed (by hand: restart what they restart);\ndeferring a host that does not drain; approvals and maintenance windows; tracks of rolling roles side by side.\n")
+	b.WriteString("## What a play cannot do\n\nGo on where a run ended (run again: tasks must bear it); remember handlers that were notified on a host that then failed (restart what\nthey restart by hand); defer a host that does not drain; wait for approvals and maintenance windows; take rolling roles side by side.\n")
 	return b.String()
 }

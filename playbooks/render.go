@@ -98,7 +98,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	}
 	w.comment(svc.Name + " (" + svc.File + ")")
 	asRole := packRole(svc)
-	bootstrap := r.hangsOnBootstrap(s)
+	bootstrap := svc.Bootstrap
 	if !asRole && svc.Vars == "" && len(svc.Play) == 0 && !bootstrap && u.Kind != planner.KindPreflight {
 		r.tasks(w, s, 0)
 		return
@@ -109,7 +109,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		w.text(k.Text, 2)
 	}
 	w.linef("  block:")
-	if bootstrap {
+	if bootstrap && r.hangsOnBootstrap(s) {
 		r.bootstrapCheck(w, u, svc)
 	}
 	if asRole {
@@ -161,8 +161,10 @@ func jinja(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
+// hangsOnBootstrap tells whether tasks of a segment may do what is done on one host only.
 func (r *renderer) hangsOnBootstrap(s planner.Segment) bool {
-	return slices.ContainsFunc(s.Tasks, func(id string) bool {
+	svc := r.svc[s.Service]
+	return packRole(svc) || strings.Contains(svc.Vars, "upstep_bootstrap") || slices.ContainsFunc(s.Tasks, func(id string) bool {
 		return strings.Contains(r.task[s.Service][id].Text, "upstep_bootstrap")
 	})
 }
@@ -268,11 +270,11 @@ func (r *renderer) links() {
 			w := &writer{}
 			w.linef("---")
 			w.comment("For each host behind " + svc.Name + ", on each host that carries it (" + svc.File + ").")
-			if svc.Vars == "" && len(svc.Play) == 0 && !packRole(svc) {
+			if svc.Vars == "" && len(svc.Play) == 0 && !svc.Bootstrap && !packRole(svc) {
 				r.tasks(w, s, 0)
 			} else {
 				w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-				r.serviceVars(w, svc, 2, false)
+				r.serviceVars(w, svc, 2, svc.Bootstrap)
 				for _, k := range svc.Play {
 					w.text(k.Text, 2)
 				}

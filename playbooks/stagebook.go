@@ -174,18 +174,27 @@ func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
 		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, tags: tags(stage, wave, units[0]), failure: allFail(),
 		body: func(w *writer) {
 			w.linef("    - name: Every host has ended the step")
-			lostAssert(w, 6)
+			lostAssert(w, 6, "ansible_play_hosts_all")
 		},
 	}
 }
 
 // lostAssert writes the question whether a host of the play has failed or gone.
-func lostAssert(w *writer, indent int) {
+func lostAssert(w *writer, indent int, expected string) {
 	pad := strings.Repeat(" ", indent)
 	w.linef("%sansible.builtin.assert:", pad)
-	w.linef("%s  that: ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0", pad)
-	w.linef("%s  fail_msg: \"failed: {{ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ') }}\"", pad)
+	w.linef("%s  that: %s | difference(ansible_play_hosts) | length == 0", pad, expected)
+	w.linef("%s  fail_msg: \"failed: {{ %s | difference(ansible_play_hosts) | join(', ') }}\"", pad, expected)
 	w.linef("%s  quiet: true", pad)
+}
+
+// expected is the Jinja expression of the hosts that a rolling play should still have:
+// those beyond a canary's share have left it untouched.
+func expected(ro *planner.Rolling) string {
+	if ro.Percentage >= 100 {
+		return "ansible_play_hosts_all"
+	}
+	return "(ansible_play_hosts_all if upstep_whole | default(false) | bool else ansible_play_hosts_all[:" + canaryCount(ro) + "])"
 }
 
 // track writes a rolling role's way through a wave: one play in batches, or with
@@ -193,6 +202,11 @@ func lostAssert(w *writer, indent int) {
 func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.Track) {
 	role := r.role[t.Role]
 	ro := role.Rolling
+	if strings.HasPrefix(stage, backwards) {
+		all := *ro
+		all.Percentage = 100 // what was upgraded goes back, whatever share it is
+		ro = &all
+	}
 	var steps, before, after []planner.Unit
 	for _, u := range t.Parts {
 		switch u.Kind {
@@ -250,7 +264,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		w.linef("")
 		w.linef("    - name: No host of the batch was lost")
 		w.linef("      any_errors_fatal: true")
-		lostAssert(w, 6)
+		lostAssert(w, 6, expected(ro))
 		if ro.Pause.Seconds() > 0 {
 			w.linef("")
 			r.wait(w, "Pause before the next batch", ro.Pause.Seconds(), "ansible_play_batch[-1] != ansible_play_hosts_all[-1]", 4)

@@ -13,7 +13,11 @@ type writer struct {
 	origins []origin
 }
 
+// linef writes one line; a blank one only where the line before is not blank too.
 func (w *writer) linef(format string, args ...any) {
+	if format == "" && strings.HasSuffix(w.String(), "\n\n") {
+		return
+	}
 	fmt.Fprintf(&w.Builder, format, args...)
 	w.WriteByte('\n')
 	w.lines++

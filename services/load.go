@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"path"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
 )
 
 // Load reads every service below a folder: *.yaml and *.yml files, one service each,
@@ -108,6 +110,9 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) (Service, bool) {
 		return Service{}, false
 	}
 	svc, ok := Parse(source.File{Name: d.shown, Text: text}, sink)
+	if !ok {
+		return unreadable(d, text), true
+	}
 	if ok {
 		sum := sha256.Sum256(text)
 		svc.Digest = hex.EncodeToString(sum[:])
@@ -117,6 +122,21 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) (Service, bool) {
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
 	}
 	return svc, ok
+}
+
+var nameLine = regexp.MustCompile(`(?m)^\s*service_name:\s*["']?([A-Za-z0-9_.-]+)`)
+
+// unreadable stands for a service whose file has errors: by the name that it seems to
+// have, those who refer to it are not reported as well.
+func unreadable(d definition, text []byte) Service {
+	name := strings.TrimSuffix(path.Base(d.file), path.Ext(d.file))
+	if d.pack != "" {
+		name = d.pack
+	}
+	if m := nameLine.FindSubmatch(text); m != nil {
+		name = string(m[1])
+	}
+	return Service{Name: name, Pos: source.Pos{File: d.shown}, Unreadable: true, Lists: map[tasks.ListName][]tasks.Task{}}
 }
 
 // readAssets reads a pack's files in the order of their paths.
@@ -167,6 +187,9 @@ func unique(all []Service, sink *source.Sink) []Service {
 	var out []Service
 	for _, s := range all {
 		if n := len(out); n > 0 && out[n-1].Name == s.Name {
+			if s.Unreadable || out[n-1].Unreadable {
+				continue
+			}
 			sink.Errorf(s.Pos, "duplicate service %q", s.Name).
 				WithHint("it is defined first at " + out[n-1].Pos.Short() + "; rename or remove one of the two")
 			continue

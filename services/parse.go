@@ -121,7 +121,7 @@ func (p *parser) version(f source.Fields) Version {
 		return Version{}
 	}
 	m := source.ReadFields(v, "version", p.sink, "target", "probe")
-	return Version{Target: m.Required("target"), Probe: strings.TrimSpace(m.String("probe"))}
+	return Version{Target: m.Required("target"), Pos: m.PosOf("target"), Probe: strings.TrimSpace(m.String("probe"))}
 }
 
 func (p *parser) vars(f source.Fields) tasks.Vars {

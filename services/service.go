@@ -24,6 +24,7 @@ type Service struct {
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars
 	Play        []tasks.Keyword
+	Unreadable  bool   // its file could not be read: only the name is known, so that nobody is told there is no such service
 	Digest      string // SHA-256 of the file that defines it, in hex
 	Pack        bool
 	Assets      []Asset
@@ -40,8 +41,9 @@ type Dependency struct {
 
 // Version is where an upgrade of a service leads, and how the installed one is found.
 type Version struct {
-	Target string `json:"target,omitempty"`
-	Probe  string `json:"probe,omitempty"`
+	Target string // may hold {{ input }}
+	Pos    source.Pos
+	Probe  string
 }
 
 // Asset is a file of a pack that goes with it.

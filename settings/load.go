@@ -136,7 +136,7 @@ func deployments(v source.Node, vals source.Values, sink *source.Sink) []Deploym
 	}
 	var out []Deployment
 	for _, it := range v.Items() {
-		f := source.ReadFields(it, "the deployment tasks", sink, "name", "hosts", "tasks", "vars", "play")
+		f := source.ReadFields(it, "an element of deployment_tasks", sink, "name", "hosts", "tasks", "vars", "play")
 		d := Deployment{Name: f.String("name"), Pos: it.Pos()}
 		if f.Required("hosts") != "" {
 			d.Hosts = f.Get("hosts").Substitute(vals, sink).Text()

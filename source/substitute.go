@@ -49,8 +49,13 @@ func substitute(n *yaml.Node, expand func(*yaml.Node) string) *yaml.Node {
 }
 
 func (vals Values) expand(n *yaml.Node, d *document, sink *Sink) string {
-	at := Pos{d.name, n.Line, n.Column}
-	out := simpleExpression.ReplaceAllStringFunc(n.Value, func(m string) string {
+	return vals.Expand(n.Value, Pos{d.name, n.Line, n.Column}, sink)
+}
+
+// Expand gives a text with every {{ input }} in it replaced; "" where that cannot be
+// done, which was reported then.
+func (vals Values) Expand(text string, at Pos, sink *Sink) string {
+	out := simpleExpression.ReplaceAllStringFunc(text, func(m string) string {
 		name := simpleExpression.FindStringSubmatch(m)[1]
 		if s, ok := vals.Set[name]; ok {
 			return s
@@ -64,14 +69,14 @@ func (vals Values) expand(n *yaml.Node, d *document, sink *Sink) string {
 		if hint == "" {
 			hint = "declare it under inputs: in upgrade.yaml"
 		}
-		sink.Errorf(at, "%q names %s, which is no input", n.Value, name).WithHint(hint)
+		sink.Errorf(at, "%q names %s, which is no input", text, name).WithHint(hint)
 		return "\x00"
 	})
 	if strings.Contains(out, "\x00") {
 		return ""
 	}
 	if strings.Contains(out, "{{") || strings.Contains(out, "{%") {
-		sink.Errorf(at, "%q: only {{ input }} can stand here", n.Value).
+		sink.Errorf(at, "%q: only {{ input }} can stand here", text).
 			WithHint("this is decided when planning, before Ansible's variables are known")
 		return ""
 	}
