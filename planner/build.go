@@ -2,6 +2,7 @@ package planner
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/services"
@@ -21,17 +22,18 @@ type World struct {
 
 // Build plans the upgrade. With an error among the problems there is no plan.
 func Build(w World) (*Plan, source.Problems) {
-	w.Services = slices.SortedFunc(slices.Values(w.Services), func(x, y services.Service) int { return compareText(x.Name, y.Name) })
-	b := &builder{World: w, sink: &source.Sink{}, index: map[string]int{}}
+	b := &builder{World: w, sink: &source.Sink{}}
 	for _, part := range []func(){
+		b.sort,         // the same order, however the world was listed
 		b.place,        // which service stands where, in which stage
 		b.check,        // names, steps, balancers
 		b.members,      // the hosts of every role
 		b.variables,    // what crosses services without a dependency
+		b.handlers,     // names that several services use
 		b.relate,       // dependencies between placements
 		b.stages,       // waves, tracks, steps, units
 		b.rollback,     // the same, backwards
-		b.surroundings, // preflight and deployment tasks
+		b.surroundings, // preflight
 	} {
 		part()
 		if b.broken {
@@ -48,51 +50,48 @@ func Build(w World) (*Plan, source.Problems) {
 // builder joins the world step by step; every part fills fields that the later read.
 type builder struct {
 	World
-	sink   *source.Sink
-	broken bool
+	sink     *source.Sink
+	broken   bool
+	unknowns int // names of services that nobody defines, so far
 
 	index      map[string]int // service name -> place in Services
+	roleNumber map[string]int
 	placements []placement
-	stageNames []string // the project's stages, then post_upgrade
-	graphs     []*phase // one per stage
+	standing   [][]int    // placements of each service
+	stands     [][]int    // placements of each role
+	reasons    [][]reason // of each service's dependencies
+	stageNames []string   // the project's stages, then post_upgrade
+	graphs     []*phase   // one per stage
 	hosts      [][]string
 	shared     [][]bool // whether two roles have a host in common
 	ignored    []Note
 	notes      []Note
-	ignoredDep map[*services.Dependency]bool
-	effect     map[*services.Dependency]effect // what each dependency orders in the project's stages
+	said       map[Note]bool
 
 	planned  []Stage
 	undoing  []Stage
 	preCheck []Unit
 	shares   map[string]bool // handler names and topics of more than one service
+	ordered  [][]int         // placements of each role, dependencies first, once asked for
+	ids      map[tasks.ListName][]string
 }
 
 // placement is one service on one role.
 type placement struct {
 	svc   *services.Service
+	of    int // the service's place in Services
 	role  int
 	stage int
 	pos   source.Pos
 	wave  []int // by stage index: 0 when it has no tasks there
 }
 
-// phase is the planning of one stage: its placements as nodes 0..n-1 of a graph.
-type phase struct {
-	stage int
-	list  tasks.ListName
-	nodes []int       // placement of each node, in the roles' own order
-	at    map[int]int // node of each placement
-	graph *digraph
-	wave  []int // of each node, from 1
-	track []int // of each node on a rolling role, from 1 within role
-	waves int
-}
-
-// reason is the dependency that drew an edge.
+// reason is a dependency that draws edges, and what became of it: whether it orders
+// within steps, or whole waves because one of the two is rolling, or is ignored.
 type reason struct {
-	from, to string // to depends on from
-	dep      *services.Dependency
+	from, to                   string // to depends on from
+	dep                        *services.Dependency
+	stepwise, rolling, ignored bool
 }
 
 func (r *reason) text() string {
@@ -102,10 +101,63 @@ func (r *reason) text() string {
 	return r.to + " depends on " + r.from
 }
 
+// over says why a unit comes after one that has tasks of the service far: by the
+// dependency itself, or over services that have nothing to do there. Backwards, far is
+// what depends.
+func (r *reason) over(far string, back bool) string {
+	switch {
+	case far == r.from || far == r.to:
+		return r.text()
+	case back:
+		return far + " depends on " + r.from + " through " + r.to
+	}
+	return r.to + " depends on " + far + " through " + r.from
+}
+
+// sort puts services by name and their dependencies by place: the same world gives the
+// same plan, in whatever order it was read.
+func (b *builder) sort() {
+	b.Services = slices.Clone(b.Services)
+	slices.SortStableFunc(b.Services, func(x, y services.Service) int { return strings.Compare(x.Name, y.Name) })
+	b.index = make(map[string]int, len(b.Services))
+	b.reasons = make([][]reason, len(b.Services))
+	for i := range b.Services {
+		svc := &b.Services[i]
+		b.index[svc.Name] = i
+		byPlace := func(x, y services.Dependency) int { return x.Pos.Compare(y.Pos) }
+		if !slices.IsSortedFunc(svc.DependsOn, byPlace) {
+			svc.DependsOn = slices.Clone(svc.DependsOn)
+			slices.SortStableFunc(svc.DependsOn, byPlace)
+		}
+		b.reasons[i] = make([]reason, len(svc.DependsOn))
+		for d := range svc.DependsOn {
+			b.reasons[i][d] = reason{from: svc.DependsOn[d].Service, to: svc.Name, dep: &svc.DependsOn[d]}
+		}
+	}
+}
+
 func (b *builder) roleOf(p int) *roles.Role { return &b.Roles[b.placements[p].role] }
+
+func (b *builder) rolling(r int) bool { return b.Roles[r].Rolling != nil }
 
 func (b *builder) post() int { return len(b.stageNames) - 1 }
 
-// effect says what a dependency orders: units within steps, whole waves because one
-// of the two is rolling.
-type effect struct{ step, rolling bool }
+// taskID names a task within its service; parts of a split block add their first step.
+// Thousands of services share these names.
+func (b *builder) taskID(list tasks.ListName, t *tasks.Task) string {
+	if t.Split {
+		return string(list) + "." + itoa(t.Index) + "/step" + itoa(t.Steps[0])
+	}
+	if b.ids == nil {
+		b.ids = map[tasks.ListName][]string{}
+	}
+	known := b.ids[list]
+	for i := len(known); i <= t.Index && i < 10_000; i++ {
+		known = append(known, string(list)+"."+itoa(i))
+	}
+	b.ids[list] = known
+	if t.Index < len(known) {
+		return known[t.Index]
+	}
+	return string(list) + "." + itoa(t.Index)
+}

@@ -13,16 +13,16 @@ import (
 
 // place gives every service on every role its stage.
 func (b *builder) place() {
-	for i := range b.Services {
-		b.index[b.Services[i].Name] = i
-	}
 	for _, s := range b.Settings.Stages {
 		b.stageNames = append(b.stageNames, s.Name)
 	}
 	names := b.serviceNames()
-	placed := map[string]bool{}
+	b.standing = make([][]int, len(b.Services))
+	b.stands = make([][]int, len(b.Roles))
+	b.roleNumber = make(map[string]int, len(b.Roles))
 	for r := range b.Roles {
 		role := &b.Roles[r]
+		b.roleNumber[role.Name] = r
 		own := b.stageIndex(role.Stage, role.StagePos, "role "+strconv.Quote(role.Name))
 		for _, st := range b.Settings.Stages {
 			if strings.EqualFold(st.Name, role.Name) {
@@ -30,33 +30,45 @@ func (b *builder) place() {
 			}
 		}
 		if len(role.Services) == 0 {
-			b.notes = append(b.notes, note(role.Name, "the role has no services: nothing is done on it", role.Pos))
+			b.say(role.Name, "the role has no services: nothing is done on it", role.Pos)
 		}
 		for _, s := range role.Services {
 			i, ok := b.index[s.Service]
 			if !ok {
-				b.sink.Errorf(s.Pos, "unknown service %q", s.Service).WithHint(source.DidYouMean(s.Service, names))
+				b.unknown(s.Pos, s.Service, names)
 				continue
 			}
 			svc := &b.Services[i]
-			placed[svc.Name] = true
+			b.standing[i] = append(b.standing[i], len(b.placements))
+			b.stands[r] = append(b.stands[r], len(b.placements))
 			stage := own
 			if svc.Stage != "" {
 				if at := slices.Index(b.stageNames, svc.Stage); at >= 0 {
 					stage = at
 				}
 			}
-			b.placements = append(b.placements, placement{svc: svc, role: r, stage: stage, pos: s.Pos, wave: make([]int, len(b.stageNames)+1)})
+			b.placements = append(b.placements, placement{svc: svc, of: i, role: r, stage: stage, pos: s.Pos, wave: make([]int, len(b.stageNames)+1)})
 		}
 	}
 	for i := range b.Services {
 		svc := &b.Services[i]
 		b.stageIndex(svc.Stage, svc.StagePos, "service "+strconv.Quote(svc.Name))
-		if !placed[svc.Name] {
+		if len(b.standing[i]) == 0 {
 			b.ignored = append(b.ignored, note(svc.Name, "placed on no role", svc.Pos))
 		}
 	}
 	b.stageNames = append(b.stageNames, PostUpgrade)
+}
+
+// unknown reports a service that nobody defines. Looking for what was meant costs as
+// much as there are services, so that after many nobody is served by it.
+func (b *builder) unknown(at source.Pos, name string, names []string) {
+	const most = 200
+	hint := ""
+	if b.unknowns++; b.unknowns <= most {
+		hint = source.DidYouMean(name, names)
+	}
+	b.sink.Errorf(at, "unknown service %q", name).WithHint(hint)
 }
 
 // stageIndex finds a stage by name; none named means the last of the project's.
@@ -85,6 +97,17 @@ func (b *builder) serviceNames() []string {
 	return out
 }
 
+// say notes something that the plan's reader should know, once.
+func (b *builder) say(subject, text string, at source.Pos) {
+	if b.said == nil {
+		b.said = map[Note]bool{}
+	}
+	if n := note(subject, text, at); !b.said[n] {
+		b.said[n] = true
+		b.notes = append(b.notes, n)
+	}
+}
+
 func note(subject, text string, at source.Pos) Note {
 	return Note{Subject: subject, Text: text, Place: placeOf(at)}
 }
@@ -101,7 +124,7 @@ func (b *builder) check() {
 		for d := range svc.DependsOn {
 			dep := &svc.DependsOn[d]
 			if _, ok := b.index[dep.Service]; !ok {
-				b.sink.Errorf(dep.Pos, "unknown service %q", dep.Service).WithHint(source.DidYouMean(dep.Service, names))
+				b.unknown(dep.Pos, dep.Service, names)
 			}
 		}
 		b.checkSteps(svc)
@@ -141,7 +164,7 @@ func (b *builder) checkBehind(svc *services.Service, names []string) {
 	}
 	i, ok := b.index[svc.Behind]
 	if !ok {
-		b.sink.Errorf(svc.BehindPos, "unknown service %q", svc.Behind).WithHint(source.DidYouMean(svc.Behind, names))
+		b.unknown(svc.BehindPos, svc.Behind, names)
 		return
 	}
 	carrier := &b.Services[i]
@@ -149,7 +172,7 @@ func (b *builder) checkBehind(svc *services.Service, names []string) {
 		b.sink.Errorf(svc.BehindPos, "%s carries no traffic for others: it has no unlink_tasks and establish_tasks", carrier.Name).
 			WithHint("give it both in " + carrier.Pos.File)
 	}
-	if !slices.ContainsFunc(b.placements, func(p placement) bool { return p.svc == carrier }) {
+	if len(b.standing[i]) == 0 {
 		b.sink.Errorf(svc.BehindPos, "%s is behind %s, which is placed on no role", svc.Name, carrier.Name).
 			WithHint("place " + carrier.Name + " on the role of the hosts that carry the traffic")
 	}
@@ -170,8 +193,7 @@ func (b *builder) checkPlacement(p *placement) {
 				WithHint("give the role rolling:")
 		}
 	}
-	several := slices.ContainsFunc(b.placements, func(o placement) bool { return o.svc == p.svc && o.role != p.role })
-	if role.Rolling == nil && !several {
+	if role.Rolling == nil && len(b.standing[p.of]) < 2 {
 		return
 	}
 	for _, list := range tasks.ListNames() {
@@ -218,15 +240,12 @@ func (b *builder) members() {
 			on[h] = append(on[h], r)
 		}
 	}
-	said := map[[2]int]bool{}
 	for _, h := range b.Inventory.Hosts() {
 		for i, r := range on[h] {
 			for _, q := range on[h][:i] {
-				b.shared[r][q], b.shared[q][r] = true, true
-				if !said[[2]int{q, r}] {
-					said[[2]int{q, r}] = true
-					b.notes = append(b.notes, note(b.Roles[r].Name,
-						fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), b.Roles[r].Pos))
+				if !b.shared[r][q] {
+					b.shared[r][q], b.shared[q][r] = true, true
+					b.say(b.Roles[r].Name, fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), b.Roles[r].Pos)
 				}
 			}
 		}

@@ -18,31 +18,33 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// surroundings plans what comes before the first stage and looks at handlers.
+// surroundings plans what comes before the first stage.
 func (b *builder) surroundings() {
 	for r := range b.Roles {
 		u := Unit{ID: "preflight/" + b.Roles[r].Name, Kind: KindPreflight, Role: b.Roles[r].Name}
 		for _, p := range b.everyone(r) {
-			svc := b.placements[p].svc
-			if s := whole(svc.Name, svc.Lists[tasks.Preflight], tasks.Preflight); len(s.Tasks) > 0 {
-				u.Segments = append(u.Segments, s)
+			if svc := b.placements[p].svc; len(svc.Lists[tasks.Preflight]) > 0 {
+				u.Segments = append(u.Segments, b.whole(svc, tasks.Preflight))
 			}
 		}
 		if len(u.Segments) > 0 {
 			b.preCheck = append(b.preCheck, u)
 		}
 	}
-	b.sharedHandlers()
 	b.carried()
 }
 
-// sharedHandlers finds the handler names and topics that several services use: in one
+// handlers finds the handler names and topics that several services use: in one
 // play the last would win, or all would run, so they are qualified by their service.
-func (b *builder) sharedHandlers() {
+func (b *builder) handlers() {
 	owner := map[string]string{}
 	b.shares = map[string]bool{}
 	for _, i := range b.placedServices() {
 		svc := &b.Services[i]
+		if len(svc.Handlers) == 0 {
+			b.unknownHandlers(svc, nil)
+			continue
+		}
 		own := map[string]bool{}
 		for _, h := range svc.Handlers {
 			for _, m := range slices.Concat(h.Names, h.Listens) {
@@ -79,13 +81,9 @@ func (b *builder) unknownHandlers(svc *services.Service, own map[string]bool) {
 
 // placedServices gives the services that stand on a role, by name.
 func (b *builder) placedServices() []int {
-	seen := make([]bool, len(b.Services))
-	for p := range b.placements {
-		seen[b.index[b.placements[p].svc.Name]] = true
-	}
 	var out []int
-	for i, on := range seen {
-		if on {
+	for i, on := range b.standing {
+		if len(on) > 0 {
 			out = append(out, i)
 		}
 	}
@@ -95,6 +93,9 @@ func (b *builder) placedServices() []int {
 // qualify puts the service's name behind the marked handler names that it shares
 // with others.
 func (b *builder) qualify(svc string, text string, marks []source.Mark) string {
+	if !slices.ContainsFunc(marks, func(m source.Mark) bool { return b.shares[m.Value] }) {
+		return text
+	}
 	marks = slices.Clone(marks)
 	slices.SortFunc(marks, func(x, y source.Mark) int { return x.Start - y.Start })
 	var out strings.Builder
@@ -122,7 +123,7 @@ func (b *builder) plan() *Plan {
 	p := &Plan{
 		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks,
 		HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
-		Before: deployments(s.Before), After: deployments(s.After), Stages: b.planned, Rollback: b.undoing,
+		Before: b.deployments(s.Before), After: b.deployments(s.After), Stages: b.planned, Rollback: b.undoing,
 		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),
 	}
 	slices.SortFunc(p.Sources, func(x, y Source) int { return compareText(x.File, y.File) })
@@ -139,7 +140,7 @@ func (b *builder) plan() *Plan {
 		p.Roles = append(p.Roles, b.role(r))
 	}
 	for _, i := range b.placedServices() {
-		p.Services = append(p.Services, b.service(&b.Services[i]))
+		p.Services = append(p.Services, b.service(i))
 	}
 	return p
 }
@@ -177,7 +178,7 @@ func keywords(list []tasks.Keyword) []Keyword {
 	return out
 }
 
-func deployments(list []settings.Deployment) []Deployment {
+func (b *builder) deployments(list []settings.Deployment) []Deployment {
 	var out []Deployment
 	for i, d := range list {
 		o := Deployment{Name: d.Name, Hosts: d.Hosts, Vars: d.Vars.Text, Play: keywords(d.Play), Place: placeOf(d.Pos)}
@@ -185,15 +186,15 @@ func deployments(list []settings.Deployment) []Deployment {
 			o.Name = "Deployment tasks " + itoa(i+1)
 		}
 		for j := range d.Tasks {
-			o.Tasks = append(o.Tasks, taskOf("tasks", &d.Tasks[j], d.Tasks[j].Text))
+			o.Tasks = append(o.Tasks, b.taskOf("tasks", &d.Tasks[j], d.Tasks[j].Text))
 		}
 		out = append(out, o)
 	}
 	return out
 }
 
-func taskOf(list tasks.ListName, t *tasks.Task, text string) Task {
-	return Task{ID: taskID(list, t), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
+func (b *builder) taskOf(list tasks.ListName, t *tasks.Task, text string) Task {
+	return Task{ID: b.taskID(list, t), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
 }
 
 func (b *builder) role(r int) Role {
@@ -222,22 +223,23 @@ func (b *builder) role(r int) Role {
 	return out
 }
 
-func (b *builder) service(svc *services.Service) Service {
+func (b *builder) service(i int) Service {
+	svc := &b.Services[i]
 	out := Service{
 		Name: svc.Name, Description: svc.Description, Target: svc.Version.Target, Probe: svc.Version.Probe, Behind: svc.Behind,
 		Vars: svc.Vars.Text, Play: keywords(svc.Play), Place: placeOf(svc.Pos),
 	}
-	for i := range svc.DependsOn {
-		d := &svc.DependsOn[i]
+	for k := range svc.DependsOn {
+		d := &svc.DependsOn[k]
 		o := Dependency{Service: d.Service, Kind: "step", Place: placeOf(d.Pos)}
-		switch e := b.effect[d]; {
-		case b.ignoredDep[d]:
+		switch why := &b.reasons[i][k]; {
+		case why.ignored:
 			o.Kind = "ignored"
-		case !e.step && !e.rolling:
+		case !why.stepwise && !why.rolling:
 			o.Kind = "stage"
 		case d.Upgraded:
 			o.Kind = "upgraded"
-		case e.rolling:
+		case why.rolling:
 			o.Kind = "rolling"
 		}
 		if d.HostOnly {
@@ -245,16 +247,13 @@ func (b *builder) service(svc *services.Service) Service {
 		}
 		out.DependsOn = append(out.DependsOn, o)
 	}
-	for p := range b.placements {
-		pl := &b.placements[p]
-		if pl.svc == svc {
-			out.Placements = append(out.Placements, b.placed(p))
-		}
+	for _, p := range b.standing[i] {
+		out.Placements = append(out.Placements, b.placed(p))
 	}
 	for _, list := range tasks.ListNames() {
 		for i := range svc.Lists[list] {
 			t := &svc.Lists[list][i]
-			out.Tasks = append(out.Tasks, taskOf(list, t, b.qualify(svc.Name, t.Text, t.Notifies)))
+			out.Tasks = append(out.Tasks, b.taskOf(list, t, b.qualify(svc.Name, t.Text, t.Notifies)))
 		}
 	}
 	out.Bootstrap = mentions(svc, "upstep_bootstrap")
@@ -295,7 +294,7 @@ func (b *builder) waveAfter(p int) []After {
 	var out []After
 	for _, e := range ph.graph.in[n] {
 		before := ph.wave[e.node]
-		if !b.active(ph, e.node) || e.hard && before != ph.wave[n]-1 || !e.hard && before != ph.wave[n] {
+		if !ph.active[e.node] || e.hard && before != ph.wave[n]-1 || !e.hard && before != ph.wave[n] {
 			continue
 		}
 		a := After{Unit: b.stageNames[pl.stage] + "/" + itoa(before), Reason: e.why.text(), Place: placeOf(e.why.dep.Pos)}
@@ -331,7 +330,7 @@ func mentions(svc *services.Service, name string) bool {
 func (b *builder) carried() {
 	s := &b.Settings
 	say := func(subject, text string) {
-		b.notes = append(b.notes, Note{Subject: subject, Text: text + ": it stands in the plan, the playbooks do not act on it", Place: Place{File: "upgrade.yaml"}})
+		b.say(subject, text+": it stands in the plan, the playbooks do not act on it", source.Pos{File: "upgrade.yaml"})
 	}
 	if s.Ordering == settings.Dependencies {
 		say("ordering", "dependencies")
@@ -349,8 +348,7 @@ func (b *builder) carried() {
 	}
 	for _, i := range b.placedServices() {
 		if v := b.Services[i].Version; v.Target != "" {
-			n := note(b.Services[i].Name, "version "+v.Target+": it stands in the plan, the playbooks skip no host by it", b.Services[i].Pos)
-			b.notes = append(b.notes, n)
+			b.say(b.Services[i].Name, "version "+v.Target+": it stands in the plan, the playbooks skip no host by it", b.Services[i].Pos)
 		}
 	}
 }

@@ -1,43 +1,44 @@
 package planner
 
 import (
-	"container/heap"
 	"slices"
 )
 
-// The colours of nodes that belong to no group of their own. A free node stands
-// alone; a clear one has no work and only passes on the order of its neighbours.
+// The colours of nodes that belong to no group of their own.
 const (
-	free    = -1
-	through = -2
+	free    = -1 // stands alone
+	through = -2 // has no work: it only passes on the order of its neighbours
 )
 
-// cluster is nodes of one colour that go together.
-type cluster struct {
+// grouping is the nodes of a graph gathered into vertices, in an order in which the
+// vertices can be run whole.
+type grouping struct {
+	g        *digraph
+	vertices []vertex
+	of       []int // vertex of each node
+}
+
+// vertex is nodes of one colour that go together, or a single node that is free or
+// without work.
+type vertex struct {
 	colour int
-	nodes  []int // in their order, clear ones left out
-	after  []link
-	seq    int // 1, 2, ... among the clusters of its colour
+	nodes  []int // in their order; those without work that lie between others are among them
 }
 
-// link says that a cluster comes after another, and one reason for it.
-type link struct {
-	cluster int
-	why     *reason
-}
-
-// group gathers the nodes of an acyclic graph into clusters of one colour, as few as
-// the edges allow, so that the clusters can follow each other whole. A hard edge never
-// lies within a cluster. The result is in an order in which the clusters can be run.
+// group gathers the nodes of an acyclic graph into vertices of one colour, as few as
+// the edges allow, so that the vertices can follow each other whole. A hard edge never
+// lies within a vertex, nor a way over nodes without work that has one.
 //
-// A colour that can go to its end without waiting for another goes; else the colour
-// that has waited longest gives up what it can, and is cut there. Cuts that turn out
-// not to be needed are closed again.
-func group(g *digraph, colour []int, colours int) []cluster {
+// A colour that can go to its end without waiting for another goes, which costs
+// nothing; else the colour that has waited longest gives what it can, and is cut there.
+// To find the fewest cuts is hard in general (it holds the shortest common
+// supersequence); what this leaves cannot be mended by joining any two neighbours.
+func group(g *digraph, colour []int, colours int) *grouping {
+	n := g.len()
 	b := &bundler{
-		g: g, colour: colour, state: make([]int, g.len()), left: make([]int, g.len()), pend: make([][]tally, g.len()),
-		hard: make([]int, g.len()), waiting: make([][]int, colours), ripe: make([]int, colours), remain: make([]int, colours),
-		last: make([]int, colours), of: make([]int, g.len()),
+		g: g, colour: colour, state: make([]uint8, n), left: make([]int, n), pend: make([][]tally, n), hard: make([]int, n),
+		waiting: make([][]int, colours), ripe: make([]int, colours), remain: make([]int, colours), last: make([]int, colours),
+		of: make([]int, n),
 	}
 	for n, c := range colour {
 		if c >= 0 {
@@ -57,34 +58,31 @@ func group(g *digraph, colour []int, colours int) []cluster {
 		b.last[c] = turn
 		b.emit(c)
 	}
-	b.close()
-	return b.result(colours)
+	b.join(colours)
+	return b.result()
 }
 
 // bundler is the state of group.
 type bundler struct {
-	g       *digraph
-	colour  []int
-	state   []int     // untouched, pending or done
-	left    []int     // predecessors that are neither pending nor done
-	pend    [][]tally // pending predecessors by colour
-	hard    []int     // hard edges from pending predecessors
-	waiting [][]int   // pending nodes of each colour
-	ripe    []int     // how many of them have that colour themselves
-	remain  []int     // nodes of each colour that are not done
-	last    []int     // when a colour last gave a cluster
-	of      []int     // cluster of each node
-	made    [][]int   // nodes of each cluster
-	kind    []int     // colour of each cluster
-	parent  []int     // clusters that were joined into another
-	own     [1]int    // the answer of owners for a node in a cluster
+	g        *digraph
+	colour   []int
+	state    []uint8   // untouched, pending or done
+	left     []int     // predecessors that are neither pending nor done
+	pend     [][]tally // pending predecessors by colour
+	hard     []int     // hard edges from pending predecessors, over nodes without work too
+	waiting  [][]int   // pending nodes of each colour, in an order that the edges allow
+	ripe     []int     // how many of them have that colour themselves
+	remain   []int     // nodes of each colour that are not done
+	last     []int     // when a colour last gave a vertex
+	of       []int     // vertex of each node
+	vertices []vertex  // in an order that the edges allow
 }
 
 type tally struct{ colour, count int }
 
 const (
-	untouched = iota
-	pending
+	untouched uint8 = iota
+	pending         // it can go with what its colour gives next
 	done
 )
 
@@ -97,37 +95,41 @@ func (b *bundler) settle(n int) {
 			continue
 		}
 		c := b.colour[n]
-		switch {
-		case len(b.pend[n]) == 1:
+		if len(b.pend[n]) == 1 {
 			held := b.pend[n][0].colour
-			if b.hard[n] > 0 || c != held && c != through {
+			if c != through && (c != held || b.hard[n] > 0) {
 				continue
 			}
 			c = held
-		case c == free:
-			b.state[n] = done
-			b.of[n] = b.open(free, []int{n})
-			todo = append(todo, b.passDone(n)...)
-			continue
-		case c == through:
-			b.state[n] = done
-			todo = append(todo, b.passDone(n)...)
-			continue
 		}
-		b.state[n] = pending
-		b.waiting[c] = append(b.waiting[c], n)
-		if b.colour[n] == c {
-			b.ripe[c]++
+		if c == free || c == through {
+			b.state[n] = done
+			b.open(c, []int{n})
+		} else {
+			b.state[n] = pending
+			b.waiting[c] = append(b.waiting[c], n)
+			if b.colour[n] == c {
+				b.ripe[c]++
+			}
 		}
 		for _, e := range b.g.out[n] {
 			b.left[e.node]--
-			b.count(e.node, c, 1)
-			if e.hard {
-				b.hard[e.node]++
+			if b.state[n] == pending {
+				b.count(e.node, c, 1)
+				b.hard[e.node] += b.holds(n, e)
 			}
 			todo = append(todo, e.node)
 		}
 	}
+}
+
+// holds counts an edge from a pending node as hard: by itself, or because the node has
+// no work and comes after a hard one itself.
+func (b *bundler) holds(n int, e edge) int {
+	if e.hard || b.colour[n] == through && b.hard[n] > 0 {
+		return 1
+	}
+	return 0
 }
 
 func (b *bundler) count(n, colour, by int) {
@@ -141,17 +143,7 @@ func (b *bundler) count(n, colour, by int) {
 	}
 }
 
-// passDone tells the successors of a node that was never pending that it is done.
-func (b *bundler) passDone(n int) []int {
-	var next []int
-	for _, e := range b.g.out[n] {
-		b.left[e.node]--
-		next = append(next, e.node)
-	}
-	return next
-}
-
-// pick chooses the colour that gives the next cluster, or -1 at the end.
+// pick chooses the colour that gives the next vertex, or -1 at the end.
 func (b *bundler) pick() int {
 	best := -1
 	for c := range b.waiting {
@@ -167,30 +159,25 @@ func (b *bundler) pick() int {
 }
 
 func (b *bundler) open(colour int, nodes []int) int {
-	b.made = append(b.made, nodes)
-	b.kind = append(b.kind, colour)
-	b.parent = append(b.parent, len(b.parent))
-	return len(b.made) - 1
+	id := len(b.vertices)
+	b.vertices = append(b.vertices, vertex{colour, nodes})
+	for _, n := range nodes {
+		b.of[n] = id
+	}
+	return id
 }
 
-// emit makes a cluster of what is pending in a colour.
+// emit makes a vertex of what is pending in a colour.
 func (b *bundler) emit(c int) {
 	nodes := b.waiting[c]
 	b.remain[c] -= b.ripe[c]
 	b.waiting[c], b.ripe[c] = nil, 0
-	id := b.open(c, nodes)
-	for _, n := range nodes {
+	b.split(c, nodes)
+	for _, n := range slices.Backward(nodes) { // what holds counts on is undone after it
 		b.state[n] = done
-		if b.colour[n] != through { // what has no work ties nobody to this cluster
-			b.of[n] = id
-		}
-	}
-	for _, n := range nodes {
 		for _, e := range b.g.out[n] {
 			b.count(e.node, c, -1)
-			if e.hard {
-				b.hard[e.node]--
-			}
+			b.hard[e.node] -= b.holds(n, e)
 		}
 	}
 	for _, n := range nodes {
@@ -200,240 +187,22 @@ func (b *bundler) emit(c int) {
 	}
 }
 
-func (b *bundler) find(c int) int {
-	for b.parent[c] != c {
-		b.parent[c] = b.parent[b.parent[c]]
-		c = b.parent[c]
-	}
-	return c
-}
-
-// close joins two clusters that follow each other in a colour where no way leads from
-// one to the other through a third. The search is bounded: on huge graphs a cut too
-// many may stay.
-func (b *bundler) close() {
-	s := search{b: b, budget: 200_000, seen: make([]int, len(b.made))}
-	last := map[int]int{}
-	for id := range b.made {
-		c := b.kind[id]
-		if c == free {
-			continue
-		}
-		prev, ok := last[c]
-		last[c] = id
-		if !ok {
-			continue
-		}
-		p := b.find(prev)
-		if !s.apart(p, id) && (!s.joined || !s.apart(id, p)) {
-			b.parent[id] = p
-			b.made[p] = append(b.made[p], b.made[id]...)
-			b.made[id] = nil
-			s.joined = true
+// split puts the nodes of a colour into one vertex. Of those without work only what
+// lies between two others belongs to it: the rest stand alone, or the vertex would
+// wait for, and be waited for by, what has nothing to do with it.
+func (b *bundler) split(c int, nodes []int) {
+	id := b.open(c, nil)
+	for i := len(nodes) - 1; i >= 0; i-- {
+		n := nodes[i]
+		if b.colour[n] == c || slices.ContainsFunc(b.g.out[n], func(e edge) bool { return b.of[e.node] == id }) {
+			b.of[n] = id
 		}
 	}
-}
-
-// search looks for ways between clusters.
-type search struct {
-	b      *bundler
-	budget int   // edges that may still be looked at
-	seen   []int // the search that last came by each cluster
-	count  int
-	joined bool // clusters were joined, so edges may lead back in the order they were made
-}
-
-// apart tells whether a way leads from one cluster to another through a third, or a
-// hard edge directly; also when the search has used up what it may.
-func (s *search) apart(from, to int) bool {
-	s.count++
-	todo := []int{from}
-	for len(todo) > 0 {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, n := range s.b.made[c] {
-			for _, e := range s.b.g.out[n] {
-				if s.budget--; s.budget < 0 {
-					return true
-				}
-				for _, o := range s.b.owners(e.node) {
-					switch {
-					case o == from || o == to && c == from && !e.hard:
-					case o == to:
-						return true
-					case s.seen[o] == s.count || !s.joined && o > to: // what was made later leads only further
-					default:
-						s.seen[o] = s.count
-						todo = append(todo, o)
-					}
-				}
-			}
+	for _, n := range nodes {
+		if b.of[n] == id {
+			b.vertices[id].nodes = append(b.vertices[id].nodes, n)
+		} else {
+			b.open(through, []int{n})
 		}
 	}
-	return false
-}
-
-// owners gives the clusters that a node's order reaches: its own, or for a clear node
-// in no cluster, those of what follows it.
-func (b *bundler) owners(n int) []int {
-	if b.of[n] >= 0 {
-		b.own[0] = b.find(b.of[n])
-		return b.own[:]
-	}
-	var out []int
-	seen := map[int]bool{n: true}
-	for todo := []int{n}; len(todo) > 0; {
-		v := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, e := range b.g.out[v] {
-			if seen[e.node] {
-				continue
-			}
-			seen[e.node] = true
-			if b.of[e.node] >= 0 {
-				out = append(out, b.find(b.of[e.node]))
-			} else {
-				todo = append(todo, e.node)
-			}
-		}
-	}
-	return out
-}
-
-// result orders the clusters, smallest colour first where several could come next,
-// and notes what each comes after.
-func (b *bundler) result(colours int) []cluster {
-	slot := make(map[int]int) // root cluster -> place in out
-	var out []cluster
-	for id := range b.made {
-		if b.find(id) == id {
-			slot[id] = len(out)
-			out = append(out, cluster{colour: b.kind[id]})
-		}
-	}
-	before := b.links(slot, out)
-	var ready rankHeap
-	left := make([]int, len(out))
-	next := make([][]int, len(out))
-	rank := func(c int) [2]int { return [2]int{out[c].colour, c} }
-	for c, links := range before {
-		left[c] = len(links)
-		for _, l := range links {
-			next[l.cluster] = append(next[l.cluster], c)
-		}
-		if left[c] == 0 {
-			ready = append(ready, rank(c))
-		}
-	}
-	heap.Init(&ready)
-	order := make([]int, 0, len(out))
-	place := make([]int, len(out))
-	for len(ready) > 0 {
-		c := heap.Pop(&ready).([2]int)[1] //nolint:errcheck // the heap holds these only
-		place[c] = len(order)
-		order = append(order, c)
-		for _, d := range next[c] {
-			if left[d]--; left[d] == 0 {
-				heap.Push(&ready, rank(d))
-			}
-		}
-	}
-	sorted := make([]cluster, len(order))
-	seq := make([]int, colours)
-	for i, c := range order {
-		sorted[i] = out[c]
-		for _, l := range before[c] {
-			sorted[i].after = append(sorted[i].after, link{place[l.cluster], l.why})
-		}
-		slices.SortFunc(sorted[i].after, func(a, b link) int { return a.cluster - b.cluster })
-		if out[c].colour >= 0 {
-			seq[out[c].colour]++
-			sorted[i].seq = seq[out[c].colour]
-		}
-	}
-	return sorted
-}
-
-// links fills in the nodes of every cluster in their order, and gives for each the
-// clusters it comes after. Clear nodes pass on what they come after.
-func (b *bundler) links(slot map[int]int, out []cluster) [][]link {
-	before := make([][]link, len(out))
-	reach := make(map[int][]link) // clear nodes in no cluster: what they pass on
-	add := func(list []link, l link) []link {
-		if slices.ContainsFunc(list, func(o link) bool { return o.cluster == l.cluster }) {
-			return list
-		}
-		return append(list, l)
-	}
-	all := make([]int, b.g.len())
-	for n := range all {
-		all[n] = n
-	}
-	for _, n := range b.g.topological(all) {
-		var mine []link
-		for _, e := range b.g.in[n] {
-			if b.of[e.node] >= 0 {
-				mine = add(mine, link{slot[b.find(b.of[e.node])], e.why})
-				continue
-			}
-			for _, l := range reach[e.node] {
-				mine = add(mine, link{l.cluster, e.why})
-			}
-		}
-		if b.of[n] < 0 {
-			reach[n] = mine
-			continue
-		}
-		c := slot[b.find(b.of[n])]
-		for _, l := range mine {
-			if l.cluster != c {
-				before[c] = add(before[c], l)
-			}
-		}
-	}
-	for id, nodes := range b.made {
-		if b.find(id) != id {
-			continue
-		}
-		for _, n := range b.g.topological(b.withThrough(nodes)) {
-			if b.colour[n] != through {
-				out[slot[id]].nodes = append(out[slot[id]].nodes, n)
-			}
-		}
-	}
-	return before
-}
-
-// withThrough adds the clear nodes that lead on from nodes: they order the nodes
-// among themselves, whatever cluster was made when they were passed.
-func (b *bundler) withThrough(nodes []int) []int {
-	out := slices.Clone(nodes)
-	seen := make(map[int]bool, len(out))
-	for _, n := range out {
-		seen[n] = true
-	}
-	for i := 0; i < len(out); i++ {
-		for _, e := range b.g.out[out[i]] {
-			if b.colour[e.node] == through && !seen[e.node] {
-				seen[e.node] = true
-				out = append(out, e.node)
-			}
-		}
-	}
-	return out
-}
-
-type rankHeap [][2]int
-
-func (h rankHeap) Len() int { return len(h) }
-func (h rankHeap) Less(i, j int) bool {
-	return h[i][0] < h[j][0] || h[i][0] == h[j][0] && h[i][1] < h[j][1]
-}
-func (h rankHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *rankHeap) Push(x any)   { *h = append(*h, x.([2]int)) } //nolint:errcheck // the heap holds these only
-func (h *rankHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
 }

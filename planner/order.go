@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"container/heap"
 	"slices"
 )
 
@@ -20,77 +19,137 @@ type edge struct {
 	why  *reason
 }
 
-func newDigraph(n int) *digraph {
-	return &digraph{out: make([][]edge, n), in: make([][]edge, n)}
+// arc is a whole edge.
+type arc struct {
+	from, to int
+	hard     bool
+	why      *reason
+}
+
+// newDigraph makes a graph of n nodes. The edges of a node keep the order of arcs.
+func newDigraph(n int, arcs []arc) *digraph {
+	g := &digraph{out: make([][]edge, n), in: make([][]edge, n)}
+	outs, ins := make([]int, n+1), make([]int, n+1)
+	for _, a := range arcs {
+		outs[a.from+1]++
+		ins[a.to+1]++
+	}
+	for i := range n {
+		outs[i+1] += outs[i]
+		ins[i+1] += ins[i]
+	}
+	allOut, allIn := make([]edge, len(arcs)), make([]edge, len(arcs)) // two blocks, not two a node
+	for i := range n {
+		g.out[i] = allOut[outs[i]:outs[i]:outs[i+1]]
+		g.in[i] = allIn[ins[i]:ins[i]:ins[i+1]]
+	}
+	for _, a := range arcs {
+		g.out[a.from] = append(g.out[a.from], edge{a.to, a.hard, a.why})
+		g.in[a.to] = append(g.in[a.to], edge{a.from, a.hard, a.why})
+	}
+	return g
 }
 
 func (g *digraph) len() int { return len(g.out) }
 
-func (g *digraph) add(from, to int, hard bool, why *reason) {
-	g.out[from] = append(g.out[from], edge{to, hard, why})
-	g.in[to] = append(g.in[to], edge{from, hard, why})
-}
-
 // reversed gives the graph with every edge turned round.
 func (g *digraph) reversed() *digraph { return &digraph{out: g.in, in: g.out} }
 
-// topological orders the given nodes (all edges among them respected); where several
-// could come next the smallest number does.
-func (g *digraph) topological(nodes []int) []int {
-	inside := make(map[int]int, len(nodes))
-	for _, n := range nodes {
-		inside[n] = 0
+// sorted orders some nodes so that what comes first in the graph, over other nodes
+// too, comes first; where several could come next the smallest number does.
+func (g *digraph) sorted(nodes []int) []int {
+	if len(nodes) < 2 {
+		return nodes
 	}
+	wanted := make([]bool, g.len())
 	for _, n := range nodes {
-		for _, e := range g.in[n] {
-			if _, ok := inside[e.node]; ok {
-				inside[n]++
-			}
+		wanted[n] = true
+	}
+	left := make([]int, g.len())
+	var passing []int // others: they go at once, so that they hold nothing back
+	var ready numbers
+	for n := range left {
+		if left[n] = len(g.in[n]); left[n] > 0 {
+			continue
+		}
+		if wanted[n] {
+			ready.push(n)
+		} else {
+			passing = append(passing, n)
 		}
 	}
-	var ready intHeap
-	for _, n := range nodes {
-		if inside[n] == 0 {
-			ready = append(ready, n)
-		}
-	}
-	heap.Init(&ready)
 	order := make([]int, 0, len(nodes))
-	for len(ready) > 0 {
-		n := heap.Pop(&ready).(int) //nolint:errcheck // the heap holds ints only
-		order = append(order, n)
+	for len(order) < len(nodes) && len(passing)+len(ready) > 0 {
+		var n int
+		if k := len(passing); k > 0 {
+			n, passing = passing[k-1], passing[:k-1]
+		} else {
+			n = ready.pop()
+			order = append(order, n)
+		}
 		for _, e := range g.out[n] {
-			if left, ok := inside[e.node]; ok {
-				inside[e.node] = left - 1
-				if left == 1 {
-					heap.Push(&ready, e.node)
-				}
+			if left[e.node]--; left[e.node] > 0 {
+				continue
+			}
+			if wanted[e.node] {
+				ready.push(e.node)
+			} else {
+				passing = append(passing, e.node)
 			}
 		}
 	}
 	return order
 }
 
-type intHeap []int
+// numbers is a heap that gives the smallest first.
+type numbers []int
 
-func (h intHeap) Len() int           { return len(h) }
-func (h intHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h intHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *intHeap) Push(x any)        { *h = append(*h, x.(int)) } //nolint:errcheck // the heap holds ints only
-func (h *intHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
+func (h *numbers) push(n int) {
+	*h = append(*h, n)
+	s := *h
+	for i := len(s) - 1; i > 0; {
+		up := (i - 1) / 2
+		if s[up] <= s[i] {
+			break
+		}
+		s[up], s[i] = s[i], s[up]
+		i = up
+	}
 }
 
-// cycles gives one shortest cycle of every knot (strongly connected part) of the
-// graph: a list of edges, each ending where the next begins. Tarjan's algorithm,
-// without recursion so that long chains do no harm.
+func (h *numbers) pop() int {
+	s := *h
+	top := s[0]
+	s[0] = s[len(s)-1]
+	s = s[:len(s)-1]
+	*h = s
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= len(s) {
+			return top
+		}
+		if r := down + 1; r < len(s) && s[r] < s[down] {
+			down = r
+		}
+		if s[i] <= s[down] {
+			return top
+		}
+		s[i], s[down] = s[down], s[i]
+		i = down
+	}
+}
+
+// cycles gives one cycle of every knot (strongly connected part) of the graph, a
+// shortest one through its smallest node: a list of edges, each ending where the next
+// begins. Knots come in the order of their smallest nodes.
 func (g *digraph) cycles() [][]step {
 	var out [][]step
-	for _, knot := range g.knots() {
+	knots := g.knots()
+	for _, knot := range knots {
 		slices.Sort(knot)
+	}
+	slices.SortFunc(knots, func(a, b []int) int { return a[0] - b[0] })
+	for _, knot := range knots {
 		out = append(out, g.shortestCycle(knot))
 	}
 	return out
@@ -102,23 +161,25 @@ type step struct {
 	why      *reason
 }
 
+// knots is Tarjan's algorithm, without recursion so that long chains do no harm.
 func (g *digraph) knots() [][]int {
 	n := g.len()
 	index, low := make([]int, n), make([]int, n)
 	onStack := make([]bool, n)
 	type frame struct{ node, next int }
 	var stack []int
+	var frames []frame
 	var out [][]int
 	count := 0
 	for root := range n {
 		if index[root] != 0 {
 			continue
 		}
-		frames := []frame{{root, 0}}
+		frames = append(frames[:0], frame{root, 0})
 		for len(frames) > 0 {
 			f := &frames[len(frames)-1]
 			v := f.node
-			if f.next == 0 {
+			if index[v] == 0 {
 				count++
 				index[v], low[v] = count, count
 				stack = append(stack, v)
@@ -140,19 +201,15 @@ func (g *digraph) knots() [][]int {
 			if advanced {
 				continue
 			}
-			if f.next == 0 {
-				f.next = 1
-			}
 			if low[v] == index[v] {
-				var knot []int
-				for {
-					w := stack[len(stack)-1]
-					stack = stack[:len(stack)-1]
+				at := len(stack) - 1
+				for stack[at] != v {
+					at--
+				}
+				knot := slices.Clone(stack[at:])
+				stack = stack[:at]
+				for _, w := range knot {
 					onStack[w] = false
-					knot = append(knot, w)
-					if w == v {
-						break
-					}
 				}
 				if len(knot) > 1 || g.selfLoop(v) {
 					out = append(out, knot)
@@ -180,8 +237,9 @@ func (g *digraph) shortestCycle(knot []int) []step {
 	}
 	start := knot[0]
 	came := map[int]step{}
-	for queue := []int{start}; len(queue) > 0; queue = queue[1:] {
-		v := queue[0]
+	queue := []int{start}
+	for i := 0; i < len(queue); i++ {
+		v := queue[i]
 		for _, e := range g.out[v] {
 			if !inside[e.node] {
 				continue
@@ -192,9 +250,10 @@ func (g *digraph) shortestCycle(knot []int) []step {
 			came[e.node] = step{v, e.node, e.why}
 			if e.node == start {
 				path := []step{came[start]}
-				for at := path[0].from; at != start; at = path[0].from {
-					path = slices.Insert(path, 0, came[at])
+				for at := v; at != start; at = came[at].from {
+					path = append(path, came[at])
 				}
+				slices.Reverse(path)
 				return path
 			}
 			queue = append(queue, e.node)

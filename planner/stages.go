@@ -1,7 +1,7 @@
 package planner
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/upstep/upstep/tasks"
@@ -15,23 +15,25 @@ func (b *builder) stages() {
 		if s < len(b.Settings.Stages) {
 			stage.Approve = b.Settings.Stages[s].Approve
 		}
-		for w := 1; w <= ph.waves; w++ {
-			f := forward(fmt.Sprintf("%s/%d", stage.Name, w), ph, w)
-			stage.Waves = append(stage.Waves, b.wave(f))
+		f := &frame{prefix: stage.Name, ph: ph, list: ph.list, has: func(*tasks.Task) bool { return true }}
+		for w := range ph.waves {
+			stage.Waves = append(stage.Waves, b.wave(f, w+1))
 		}
+		b.sayRounds(stage)
 		b.planned = append(b.planned, stage)
 	}
 }
 
 // rollback plans the same waves backwards: stages, waves, steps and services in
-// reverse, each service's tasks in their written order.
+// reverse, each service's tasks in their written order. A service that did nothing in a
+// stage has nothing to undo there.
 func (b *builder) rollback() {
-	for s := len(b.graphs) - 1; s >= 0; s-- {
-		ph := b.graphs[s]
+	for s, ph := range slices.Backward(b.graphs) {
 		stage := Stage{Name: b.stageNames[s]}
-		for w := max(1, ph.waves); w >= 1; w-- {
-			f := backward(fmt.Sprintf("rollback/%s/%d", stage.Name, w), ph, w, s == b.post())
-			if wave := b.wave(f); len(wave.Steps)+len(wave.Tracks) > 0 {
+		post := s == b.post()
+		f := &frame{prefix: "rollback/" + stage.Name, ph: ph, list: tasks.Rollback, back: true, has: func(t *tasks.Task) bool { return t.PostOnly == post }}
+		for w := len(ph.waves); w >= 1; w-- {
+			if wave := b.wave(f, w); len(wave.Steps)+len(wave.Tracks) > 0 {
 				stage.Waves = append(stage.Waves, wave)
 			}
 		}
@@ -41,113 +43,104 @@ func (b *builder) rollback() {
 	}
 }
 
-// frame is one wave in one direction: which tasks take part, and in which order.
+// frame is a stage in one direction: which tasks take part, and what the waves so far
+// ended with.
 type frame struct {
-	prefix string // of unit ids
+	prefix string // of unit ids, before the wave
 	ph     *phase
-	wave   int
+	list   tasks.ListName
 	back   bool
 	has    func(t *tasks.Task) bool
-	list   tasks.ListName
+	ends   map[[2]int]string // last unit of a role in a wave, by wave and role
 }
 
-func forward(prefix string, ph *phase, wave int) frame {
-	return frame{prefix: prefix, ph: ph, wave: wave, list: ph.list, has: func(*tasks.Task) bool { return true }}
+// before tells whether a wave comes before another.
+func (f *frame) before(wave, other int) bool {
+	return wave < other && !f.back || wave > other && f.back
 }
 
-func backward(prefix string, ph *phase, wave int, post bool) frame {
-	return frame{prefix: prefix, ph: ph, wave: wave, back: true, list: tasks.Rollback, has: func(t *tasks.Task) bool { return t.PostOnly == post }}
-}
-
-// order gives the graph among nodes in the frame's direction.
-func (f frame) order(nodes []int) *digraph {
-	g := f.ph.subgraph(nodes)
-	if f.back {
-		return g.reversed()
+func (f *frame) end(wave, role int, id string) {
+	if f.ends == nil {
+		f.ends = map[[2]int]string{}
 	}
-	return g
+	f.ends[[2]int{wave, role}] = id
 }
 
 // wave plans one wave: stepping roles step by step, then their health gates; rolling
 // roles as tracks beside them.
-func (b *builder) wave(f frame) Wave {
-	w := Wave{Number: f.wave}
-	stepping := b.within(f.ph, f.wave, -1)
-	g := f.order(stepping)
-	for _, n := range b.stepsIn(f, stepping) {
-		if s := b.step(f, stepping, g, n); len(s.Units) > 0 {
-			w.Steps = append(w.Steps, s)
+func (b *builder) wave(f *frame, number int) Wave {
+	w := Wave{Number: number}
+	var stepping []int
+	tracks := make(map[int][]int)
+	for _, n := range f.ph.waves[number-1] {
+		if r := b.roleAt(f.ph, n); b.rolling(r) {
+			tracks[r] = append(tracks[r], n)
+		} else {
+			stepping = append(stepping, n)
 		}
 	}
-	b.gates(f, &w)
-	for r := range b.Roles {
-		if b.Roles[r].Rolling == nil {
-			continue
-		}
-		if t := b.track(f, r); len(t.Parts) > 0 {
+	prefix := f.prefix + "/" + itoa(number)
+	b.steps(f, prefix, &w, stepping)
+	b.gates(f, prefix, &w)
+	for _, r := range slices.Sorted(maps.Keys(tracks)) {
+		if t := b.track(f, prefix, number, r, tracks[r]); len(t.Parts) > 0 {
+			b.keepApart(f, &w, &t, r)
+			f.end(number, r, t.Parts[len(t.Parts)-1].ID)
 			w.Tracks = append(w.Tracks, t)
 		}
 	}
-	b.keepApart(f, &w)
 	return w
 }
 
-// stepsIn gives the steps that the nodes' tasks name, in the order they run.
-func (b *builder) stepsIn(f frame, nodes []int) []int {
-	var out []int
-	for _, n := range nodes {
-		for i := range b.tasksOf(f, n) {
-			if t := &b.tasksOf(f, n)[i]; f.has(t) {
-				out = append(out, t.Steps...)
-			}
-		}
+// steps plans the steps of the roles that are not rolling.
+func (b *builder) steps(f *frame, prefix string, w *Wave, nodes []int) {
+	if len(nodes) == 0 {
+		return
 	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if f.back {
-		slices.Reverse(out)
+	work := b.work(f, nodes)
+	g := work.graph(f)
+	for _, number := range work.numbers {
+		w.Steps = append(w.Steps, b.step(f, prefix, w.Number, work, g, number))
 	}
-	return out
 }
 
-func (b *builder) tasksOf(f frame, n int) []tasks.Task {
-	return b.placements[f.ph.nodes[n]].svc.Lists[f.list]
-}
-
-// step plans one step of the roles that are not rolling.
-func (b *builder) step(f frame, nodes []int, g *digraph, number int) Step {
-	colour := make([]int, len(nodes))
-	for i, n := range nodes {
-		colour[i] = through
-		if b.inStep(f, n, number) {
-			colour[i] = b.placements[f.ph.nodes[n]].role
-		}
-	}
+// step plans one step.
+func (b *builder) step(f *frame, prefix string, wave int, work *work, g *digraph, number int) Step {
 	out := Step{Number: number, Name: b.stepName(number)}
-	clusters := group(g, colour, len(b.Roles))
-	ends := make([]string, len(clusters)) // id of each cluster's last unit
-	counts := map[int]int{}
-	lastOf := map[int]string{} // last unit of each role so far
-	for c, cl := range clusters {
-		units := b.cut(f, number, cl, nodes, counts)
-		first := &units[0]
-		for _, l := range cl.after {
-			first.After = append(first.After, After{ends[l.cluster], l.why.text(), placeOf(l.why.dep.Pos)})
+	gr := group(g, work.colours(number), len(work.roles))
+	links := gr.links(len(work.roles))
+	ends := make([]string, len(gr.vertices)) // id of each vertex's last unit
+	counts := make([]int, len(work.roles))
+	lastOf := make([]string, len(work.roles)) // last unit of each role so far
+	for v, vx := range gr.vertices {
+		if vx.colour == through {
+			continue
 		}
-		for r, id := range lastOf {
-			if r == cl.colour {
-				first.After = addAfter(first.After, id, "the same role")
-			} else if b.shared[r][cl.colour] {
-				first.After = addAfter(first.After, id, "shares hosts with "+b.Roles[r].Name)
+		role := work.roles[vx.colour]
+		units := b.cut(f, prefix+"/step"+itoa(number)+"/", b.Roles[role].Name, work, vx.nodes, number, &counts[vx.colour])
+		first := &units[0]
+		for _, l := range links[v] {
+			first.After = append(first.After, After{ends[l.vertex], l.why.over(b.serviceOf(f.ph, work.nodes[l.from]).Name, f.back), placeOf(l.why.dep.Pos)})
+		}
+		for c, id := range lastOf {
+			switch {
+			case id == "":
+			case c == vx.colour:
+				first.After = addAfter(first.After, id, sameRole)
+			case b.shared[work.roles[c]][role]:
+				first.After = addAfter(first.After, id, "shares hosts with "+b.Roles[work.roles[c]].Name)
 			}
 		}
 		slices.SortStableFunc(first.After, func(x, y After) int { return compareText(x.Unit, y.Unit) })
-		ends[c] = units[len(units)-1].ID
-		lastOf[cl.colour] = ends[c]
+		ends[v] = units[len(units)-1].ID
+		lastOf[vx.colour] = ends[v]
+		f.end(wave, role, ends[v])
 		out.Units = append(out.Units, units...)
 	}
 	return out
 }
+
+const sameRole = "the same role"
 
 func addAfter(list []After, id, why string) []After {
 	if slices.ContainsFunc(list, func(a After) bool { return a.Unit == id }) {
@@ -166,16 +159,6 @@ func compareText(a, b string) int {
 	return 0
 }
 
-func (b *builder) inStep(f frame, n, number int) bool {
-	ts := b.tasksOf(f, n)
-	for i := range ts {
-		if f.has(&ts[i]) && slices.Contains(ts[i].Steps, number) {
-			return true
-		}
-	}
-	return false
-}
-
 func (b *builder) stepName(number int) string {
 	for _, s := range b.Settings.Steps {
 		if s.Number == number {
@@ -185,33 +168,27 @@ func (b *builder) stepName(number int) string {
 	return ""
 }
 
-// cut makes the units of one cluster: one, or more where run_once tasks stand in it.
-// Those stand alone: a limited re-run or strategy free would repeat them.
-func (b *builder) cut(f frame, number int, cl cluster, nodes []int, counts map[int]int) []Unit {
-	role := b.Roles[cl.colour].Name
+// cut makes the units of some nodes of a role in a step: one, or more where run_once
+// tasks stand in it. Those stand alone: a limited re-run or strategy free would repeat
+// them. count is how many units the role has in the step so far.
+func (b *builder) cut(f *frame, prefix, role string, work *work, nodes []int, number int, count *int) []Unit {
 	var out []Unit
-	open := func(once bool) *Unit {
-		counts[cl.colour]++
-		id := fmt.Sprintf("%s/step%d/%s", f.prefix, number, role)
-		if n := counts[cl.colour]; n > 1 {
-			id = fmt.Sprintf("%s.%d", id, n)
+	open := func(once bool) {
+		id := prefix + role
+		if *count++; *count > 1 {
+			id += "." + itoa(*count)
 		}
 		u := Unit{ID: id, Kind: KindStep, Role: role, Step: number, Once: once}
 		if len(out) > 0 {
-			u.After = []After{{Unit: out[len(out)-1].ID, Reason: "the same role"}}
+			u.After = []After{{Unit: out[len(out)-1].ID, Reason: sameRole}}
 		}
 		out = append(out, u)
-		return &out[len(out)-1]
 	}
-	for _, i := range cl.nodes {
-		n := nodes[i]
-		svc := b.placements[f.ph.nodes[n]].svc
-		ts := b.tasksOf(f, n)
-		for j := range ts {
-			t := &ts[j]
-			if !f.has(t) || !slices.Contains(t.Steps, number) {
-				continue
-			}
+	for _, i := range nodes {
+		svc := b.serviceOf(f.ph, work.nodes[i])
+		ts := svc.Lists[f.list]
+		for _, it := range work.of(i, number) {
+			t := &ts[it.task]
 			if len(out) == 0 || t.Once || out[len(out)-1].Once {
 				open(t.Once)
 			}
@@ -221,65 +198,8 @@ func (b *builder) cut(f frame, number int, cl cluster, nodes []int, counts map[i
 				u.Segments = append(u.Segments, Segment{Service: svc.Name})
 			}
 			s := &u.Segments[len(u.Segments)-1]
-			s.Tasks = append(s.Tasks, taskID(f.list, t))
+			s.Tasks = append(s.Tasks, b.taskID(f.list, t))
 		}
 	}
 	return out
-}
-
-// taskID names a task within its service; parts of a split block add their first step.
-func taskID(list tasks.ListName, t *tasks.Task) string {
-	if t.Split {
-		return fmt.Sprintf("%s.%d/step%d", list, t.Index, t.Steps[0])
-	}
-	return fmt.Sprintf("%s.%d", list, t.Index)
-}
-
-// gates adds the health gates of roles that are not rolling, at the end of the wave.
-// On the way back there is none: what the upgrade broke is not expected to be healthy
-// before it is undone.
-func (b *builder) gates(f frame, w *Wave) {
-	if f.back {
-		return
-	}
-	for r := range b.Roles {
-		role := b.Roles[r].Name
-		worked := slices.ContainsFunc(w.Steps, func(s Step) bool {
-			return slices.ContainsFunc(s.Units, func(u Unit) bool { return u.Role == role })
-		})
-		if !worked {
-			continue
-		}
-		var nodes []int
-		for n, p := range f.ph.nodes {
-			if b.placements[p].role == r && (f.ph.wave[n] == f.wave || !b.active(f.ph, n)) {
-				nodes = append(nodes, n)
-			}
-		}
-		u := Unit{ID: f.prefix + "/health/" + role, Kind: KindHealth, Role: role}
-		u.Segments = b.segments(f.ph.graph.topological(nodes), f.ph, tasks.Health)
-		if len(u.Segments) > 0 {
-			w.Health = append(w.Health, u)
-		}
-	}
-}
-
-// segments gives one task list of every service among nodes, in the nodes' order.
-func (b *builder) segments(nodes []int, ph *phase, list tasks.ListName) []Segment {
-	var out []Segment
-	for _, n := range nodes {
-		svc := b.placements[ph.nodes[n]].svc
-		if s := whole(svc.Name, svc.Lists[list], list); len(s.Tasks) > 0 {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func whole(name string, ts []tasks.Task, list tasks.ListName) Segment {
-	s := Segment{Service: name}
-	for i := range ts {
-		s.Tasks = append(s.Tasks, taskID(list, &ts[i]))
-	}
-	return s
 }

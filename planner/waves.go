@@ -4,90 +4,65 @@ import (
 	"slices"
 )
 
-// arrange gives every node of a stage its wave, and on rolling roles its track: a
-// rolling role goes through a stage in as few tracks as its dependencies allow.
+// arrange gives every node of a stage its wave: as early as its dependencies let it,
+// and a rolling role in as few waves as they allow, for each time it is drained.
 func (b *builder) arrange(ph *phase) {
 	colour := make([]int, len(ph.nodes))
-	for n, p := range ph.nodes {
-		colour[n] = free
-		if b.roleOf(p).Rolling != nil {
-			colour[n] = b.placements[p].role
+	for n := range ph.nodes {
+		switch r := b.roleAt(ph, n); {
+		case !ph.active[n]:
+			colour[n] = through
+		case b.rolling(r):
+			colour[n] = r
+		default:
+			colour[n] = free
 		}
 	}
-	ph.wave, ph.track = make([]int, len(ph.nodes)), make([]int, len(ph.nodes))
-	latest := make([]int, len(b.Roles)) // wave of each rolling role's track before
-	for _, c := range group(ph.graph, colour, len(b.Roles)) {
+	ph.wave = make([]int, len(ph.nodes))
+	latest := make([]int, len(b.Roles)) // wave that each rolling role was in last
+	for _, v := range group(ph.graph, colour, len(b.Roles)).vertices {
 		wave := 1
-		for _, n := range c.nodes {
+		for _, n := range v.nodes {
 			for _, e := range ph.graph.in[n] {
-				need := ph.wave[e.node]
-				if e.hard {
+				need := ph.wave[e.node] // 0 within the vertex
+				if e.hard && need > 0 {
 					need++
 				}
 				wave = max(wave, need)
 			}
 		}
-		if c.colour >= 0 {
-			wave = max(wave, latest[c.colour]+1)
-			latest[c.colour] = wave
+		if v.colour >= 0 {
+			wave = max(wave, latest[v.colour]+1)
+			latest[v.colour] = wave
 		}
-		for _, n := range c.nodes {
-			ph.wave[n], ph.track[n] = wave, c.seq
+		for _, n := range v.nodes {
+			ph.wave[n] = wave
 		}
 	}
 	b.renumber(ph)
 }
 
-// renumber leaves out waves in which no service has tasks.
+// renumber leaves out waves in which no service has tasks. A service without tasks goes
+// into the next wave that is left, or the last.
 func (b *builder) renumber(ph *phase) {
 	var used []int
-	for n := range ph.nodes {
-		if b.active(ph, n) {
-			used = append(used, ph.wave[n])
+	for n, w := range ph.wave {
+		if ph.active[n] {
+			used = append(used, w)
 		}
 	}
 	slices.Sort(used)
 	used = slices.Compact(used)
-	ph.waves = len(used)
+	ph.waves = make([][]int, len(used))
 	for n, p := range ph.nodes {
-		at, exact := slices.BinarySearch(used, ph.wave[n])
-		ph.wave[n] = min(at+1, max(1, len(used)))
-		if exact && b.active(ph, n) {
-			b.placements[p].wave[ph.stage] = ph.wave[n]
+		at, _ := slices.BinarySearch(used, ph.wave[n])
+		if at = min(at, len(used)-1); at < 0 {
+			continue
+		}
+		ph.wave[n] = at + 1
+		ph.waves[at] = append(ph.waves[at], n)
+		if ph.active[n] {
+			b.placements[p].wave[ph.stage] = at + 1
 		}
 	}
-}
-
-// active tells whether a node has tasks in its stage.
-func (b *builder) active(ph *phase, n int) bool {
-	return len(b.placements[ph.nodes[n]].svc.Lists[ph.list]) > 0
-}
-
-// within gives the nodes of a wave, those of a role's track where role is not negative.
-func (b *builder) within(ph *phase, wave, role int) []int {
-	var out []int
-	for n, p := range ph.nodes {
-		rolling := b.roleOf(p).Rolling != nil
-		if ph.wave[n] == wave && (role < 0 && !rolling || role >= 0 && b.placements[p].role == role) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// subgraph gives the graph among some nodes, renumbered to their places in the list.
-func (ph *phase) subgraph(nodes []int) *digraph {
-	at := make(map[int]int, len(nodes))
-	for i, n := range nodes {
-		at[n] = i
-	}
-	g := newDigraph(len(nodes))
-	for i, n := range nodes {
-		for _, e := range ph.graph.in[n] {
-			if from, ok := at[e.node]; ok {
-				g.add(from, i, false, e.why)
-			}
-		}
-	}
-	return g
 }

@@ -31,8 +31,9 @@ type app struct {
 	set            []string
 	inputs         []string
 	output         string
-	warnings       int   // shown so far
-	failed         error // the first failure to write to stdout
+	warnings       int             // shown so far
+	problems       source.Problems // warnings of the plan
+	failed         error           // the first failure to write to stdout
 }
 
 // usageError is a mistake in how a command was called.

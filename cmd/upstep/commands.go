@@ -120,12 +120,24 @@ func (a *app) emit(plan *planner.Plan, out string, overwrite, check bool) error 
 	} else {
 		a.printf("%s: %d created, %d changed, %d removed, %d unchanged\n", out, len(w.Created), len(w.Changed), len(w.Removed), w.Unchanged)
 	}
-	inv := "INVENTORY"
-	if list := a.inventories(); len(list) > 0 {
-		inv = strings.Join(list, " -i ")
-	}
-	a.printf("\nnext: review %s, then\n  ansible-playbook -i %s %s\n", filepath.Join(out, "README.md"), inv, filepath.Join(out, "upgrade.yml"))
+	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), shellWord(filepath.Join(dir, "upgrade.yml")))
 	return nil
+}
+
+// inventoryFlags gives the -i flags of a command that is typed where upstep was.
+func (a *app) inventoryFlags() string {
+	list := a.inventories()
+	if len(list) == 0 || list[0] == "none" {
+		return " -i INVENTORY"
+	}
+	var b strings.Builder
+	for _, i := range list {
+		if !strings.Contains(i, ",") { // a list of hosts is no path
+			i = a.path(i)
+		}
+		b.WriteString(" -i " + shellWord(i))
+	}
+	return b.String()
 }
 
 // written lists what changed when it is little enough to read.

@@ -59,7 +59,7 @@ func (a *app) explanation(x *planner.Explanation) {
 		}
 		a.printf(": %s\n", s.Why)
 		for _, f := range s.WaveAfter {
-			a.printf("  wave %d for %s: %s%s\n", s.Wave, f.Unit, f.Reason, parenthesised(f.Place))
+			a.printf("  not before %s: %s%s\n", f.Unit, f.Reason, parenthesised(f.Place))
 		}
 		for _, u := range s.Units {
 			a.printf("  %s\n", u.Unit)

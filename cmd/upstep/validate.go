@@ -24,6 +24,14 @@ func (a *app) validate(ctx context.Context, withAnsible, strict bool) error {
 		}
 		if len(found) > 0 {
 			a.show(found)
+			if a.output != "table" {
+				if err := a.document(struct {
+					Valid    bool            `json:"valid"`
+					Problems source.Problems `json:"problems"`
+				}{false, found}); err != nil {
+					return err
+				}
+			}
 			return found
 		}
 	}
@@ -32,10 +40,10 @@ func (a *app) validate(ctx context.Context, withAnsible, strict bool) error {
 	}
 	if a.output != "table" {
 		return a.document(struct {
-			Valid    bool   `json:"valid"`
-			Summary  string `json:"summary"`
-			Warnings int    `json:"warnings"`
-		}{true, plan.Summary(), a.warnings})
+			Valid    bool            `json:"valid"`
+			Summary  string          `json:"summary"`
+			Problems source.Problems `json:"problems"`
+		}{true, plan.Summary(), append(source.Problems{}, a.problems...)})
 	}
 	a.printf("valid: %s\n", plan.Summary())
 	return nil
