@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/apenella/go-ansible/v2/pkg/playbook"
+
 	"github.com/upstep/upstep/source"
 )
 

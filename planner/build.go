@@ -136,8 +136,6 @@ func (b *builder) sort() {
 	}
 }
 
-func (b *builder) roleOf(p int) *roles.Role { return &b.Roles[b.placements[p].role] }
-
 func (b *builder) rolling(r int) bool { return b.Roles[r].Rolling != nil }
 
 func (b *builder) post() int { return len(b.stageNames) - 1 }

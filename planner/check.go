@@ -149,7 +149,7 @@ func (b *builder) checkSteps(svc *services.Service) {
 		}
 		for _, t := range svc.Lists[list] {
 			for _, n := range t.Steps {
-				if !slices.Contains(declared, strconv.Itoa(n)) && !(t.PostOnly && n == 0) {
+				if !slices.Contains(declared, strconv.Itoa(n)) && (!t.PostOnly || n != 0) {
 					b.sink.Errorf(t.Pos, "step%d is not declared", n).
 						WithHint("upgrade.yaml declares the steps " + strings.Join(declared, ", ") + "; a task in any other would never run")
 				}

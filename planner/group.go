@@ -192,8 +192,7 @@ func (b *bundler) emit(c int) {
 // wait for, and be waited for by, what has nothing to do with it.
 func (b *bundler) split(c int, nodes []int) {
 	id := b.open(c, nil)
-	for i := len(nodes) - 1; i >= 0; i-- {
-		n := nodes[i]
+	for _, n := range slices.Backward(nodes) {
 		if b.colour[n] == c || slices.ContainsFunc(b.g.out[n], func(e edge) bool { return b.of[e.node] == id }) {
 			b.of[n] = id
 		}

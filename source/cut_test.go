@@ -92,15 +92,13 @@ func flatten(n *yaml.Node) []string {
 // part is something cut out: the way to it from the top of the file, and its text.
 // An element's text is a list of one, an entry's a mapping of one.
 type part struct {
-	path   []int
-	kind   string // item, map, entry
-	index  int    // of the entry within its mapping
-	n      *yaml.Node
-	value  *yaml.Node // of an entry
-	text   string
-	cut    Cut
-	bytes  bool // must be the file's own lines
-	column int
+	path  []int
+	kind  string // item, map, entry
+	index int    // of the entry within its mapping
+	n     *yaml.Node
+	value *yaml.Node // of an entry
+	text  string
+	cut   Cut
 }
 
 // pieces cuts everything out of a file that can be cut out of it.
@@ -130,7 +128,7 @@ func parts(top Node) []part {
 				}
 			}
 			for i := 1; i < len(v.n.Content); i += 2 {
-				if _, val := v.pairAt(i-1); val.n != nil {
+				if _, val := v.pairAt(i - 1); val.n != nil {
 					walk(val, append(slices.Clone(path), i))
 				}
 			}
@@ -257,7 +255,7 @@ func TestBytesAreKept(t *testing.T) {
 			var walk func(v Node)
 			walk = func(v Node) {
 				for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
-					_, val := v.pairAt(i-1)
+					_, val := v.pairAt(i - 1)
 					walk(val)
 				}
 				if v.Kind() != List || v.end == 0 || v.n.Kind == yaml.AliasNode || v.n.Style&yaml.FlowStyle != 0 {

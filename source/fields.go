@@ -153,7 +153,7 @@ func (f Fields) Duration(key string, def time.Duration) time.Duration {
 		return def
 	}
 	d, err := time.ParseDuration(v.Text())
-	if n, nerr := strconv.Atoi(v.Text()); nerr == nil {
+	if n, nerr := strconv.ParseInt(v.Text(), 10, 32); nerr == nil {
 		d, err = time.Duration(n)*time.Second, nil
 	}
 	if err != nil || v.Kind() != Scalar || d < 0 {
@@ -170,7 +170,10 @@ func (f Fields) Strings(key string) []Node {
 		return nil
 	}
 	if v.Kind() != List {
-		f.wrong(key, "a list")
+		p := f.wrong(key, "a list")
+		if v.Kind() == Scalar {
+			p.WithHint("write " + key + ": [" + v.Text() + "]")
+		}
 		return nil
 	}
 	var out []Node

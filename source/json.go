@@ -2,9 +2,12 @@ package source
 
 import (
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+var yesOrNo = regexp.MustCompile(`^(?:[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$`)
 
 // JSON gives the value as JSON text, keys in their written order. Plain scalars
 // take the type that YAML gives them; numbers keep their digits.
@@ -55,6 +58,11 @@ func (v Node) scalarJSON() string {
 	case "!!int", "!!float":
 		if json.Valid([]byte(text)) {
 			return text
+		}
+	case "!!str":
+		if v.target().Style == 0 && yesOrNo.MatchString(text) { // true and false to Ansible, whose YAML is 1.1
+			on, _ := ParseBool(text)
+			return strconv.FormatBool(on)
 		}
 	}
 	return JSONString(text)

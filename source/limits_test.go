@@ -20,10 +20,12 @@ func TestTimeGrowsWithTheText(t *testing.T) {
 	}
 	task := func(i int) string { return fmt.Sprintf("- name: t%d\n  shell: |\n    echo %d\n  tags: step1\n", i, i) }
 	for name, text := range map[string]string{
-		"40,000 keys":                 list(40000, func(i int) string { return fmt.Sprintf("k%d: %d\n", i, i) }),
-		"40,000 keys, each twice":     list(40000, func(i int) string { return fmt.Sprintf("k%d: %d\n", i%20000, i) }),
-		"billion laughs":              laughs(9),
-		"laughs by merges":            "a0: &a0 {x: 1}\n" + list(9, func(i int) string { return fmt.Sprintf("a%d: &a%d {<<: [%s]}\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9)) }),
+		"40,000 keys":             list(40000, func(i int) string { return fmt.Sprintf("k%d: %d\n", i, i) }),
+		"40,000 keys, each twice": list(40000, func(i int) string { return fmt.Sprintf("k%d: %d\n", i%20000, i) }),
+		"billion laughs":          laughs(9),
+		"laughs by merges": "a0: &a0 {x: 1}\n" + list(9, func(i int) string {
+			return fmt.Sprintf("a%d: &a%d {<<: [%s]}\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
+		}),
 		"brackets without end":        strings.Repeat("[", 5000),
 		"braces without end":          strings.Repeat("{a: ", 5000),
 		"dashes without end":          strings.Repeat("- ", 5000),

@@ -18,7 +18,7 @@ func eachItem(v Node, f func(list, item Node)) {
 		eachItem(it, f)
 	}
 	for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
-		if k, val := v.pairAt(i-1); !isMerge(k.n) {
+		if k, val := v.pairAt(i - 1); !isMerge(k.n) {
 			eachItem(val, f)
 		}
 	}
@@ -131,7 +131,7 @@ func scalars(v Node, out *[]Node) {
 	}
 	for i := 1; v.Kind() == Map && i < len(v.n.Content); i += 2 {
 		if !isMerge(v.n.Content[i-1]) {
-			_, val := v.pairAt(i-1)
+			_, val := v.pairAt(i - 1)
 			scalars(val, out)
 		}
 	}

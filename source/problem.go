@@ -71,7 +71,7 @@ func (p Problem) String() string {
 }
 
 // Problems is what was found wrong; as an error it prints all of them.
-type Problems []Problem
+type Problems []Problem //nolint:errname // it reads as what it holds
 
 // Error prints every problem, one after the other.
 func (ps Problems) Error() string {

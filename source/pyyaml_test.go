@@ -28,7 +28,7 @@ type pySample struct {
 func pyYAML(t *testing.T, samples []pySample, args ...string) (differences, notes []string) {
 	t.Helper()
 	python := "/usr/bin/python3" // the one that Ansible's package brings
-	if err := exec.Command(python, "-c", "import yaml").Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), python, "-c", "import yaml").Run(); err != nil {
 		t.Skipf("no PyYAML for %s: meaning is not compared by it", python)
 	}
 	in, err := json.Marshal(samples)

@@ -9,7 +9,7 @@ import (
 )
 
 // Quote gives a string as a YAML value: plain where that is surely read as the
-// same text by every YAML version, else in double quotes.
+// same text by every YAML version, in brackets too, else in double quotes.
 func Quote(s string) string {
 	if plainWord(s) {
 		return s
@@ -25,7 +25,7 @@ func plainWord(s string) bool {
 	if !unicode.IsLetter(first) && first != '/' && first != '_' {
 		return false
 	}
-	if strings.ContainsAny(s, "{}[]\t") {
+	if strings.ContainsAny(s, "{}[],\t") {
 		return false
 	}
 	var n yaml.Node

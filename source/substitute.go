@@ -2,6 +2,7 @@ package source
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -60,10 +61,8 @@ func (vals Values) Expand(text string, at Pos, sink *Sink) string {
 		if s, ok := vals.Set[name]; ok {
 			return s
 		}
-		for _, d := range vals.Declared {
-			if d == name {
-				return "\x00"
-			}
+		if slices.Contains(vals.Declared, name) {
+			return "\x00"
 		}
 		hint := DidYouMean(name, vals.Declared)
 		if hint == "" {

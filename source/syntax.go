@@ -50,8 +50,10 @@ func (d *document) diagnose(said string, line int) mistake {
 	if name, is := strings.CutPrefix(said, "unknown anchor '"); is {
 		name, _, _ = strings.Cut(name, "'")
 		at := max(0, bytes.LastIndex(d.text[:stop], []byte("*"+name)))
-		return mistake{at, fmt.Sprintf("alias *%s has no anchor &%s before it", name, name),
-			"quote the value if it only begins with *; an anchor must stand earlier in the same file"}
+		return mistake{
+			at, fmt.Sprintf("alias *%s has no anchor &%s before it", name, name),
+			"quote the value if it only begins with *; an anchor must stand earlier in the same file",
+		}
 	}
 	if m, found := d.badStart(said, stop); found {
 		return m

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/upstep/upstep/source"
 )
@@ -76,9 +77,10 @@ func ReadKeywords(v source.Node, level Level, sink *source.Sink) []Keyword {
 
 // varsFiles writes a list of files one to a line, so that others can be put before it.
 func varsFiles(v source.Node) string {
-	text := "vars_files:\n"
+	var text strings.Builder
+	text.WriteString("vars_files:\n")
 	for _, it := range scalars(v) {
-		text += "- " + source.Quote(it.Text()) + "\n"
+		text.WriteString("- " + source.Quote(it.Text()) + "\n")
 	}
-	return text
+	return text.String()
 }

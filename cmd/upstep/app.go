@@ -44,7 +44,7 @@ type usageError struct {
 
 // execute runs a command line and gives its exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra hands each command the context of ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

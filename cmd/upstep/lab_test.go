@@ -37,7 +37,7 @@ func lab(t *testing.T, name string, hosts ...string) string {
 		return strings.TrimSpace(string(out))
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // the test's own context has ended
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own context has ended
 		defer cancel()
 		run(ctx, "down")
 	})

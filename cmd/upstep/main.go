@@ -16,8 +16,12 @@ func main() { os.Exit(run()) }
 func run() int {
 	// Planning allocates much and lives briefly: collect garbage less often, but stay
 	// within what a small machine has.
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(700 << 20)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(900 << 20)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
