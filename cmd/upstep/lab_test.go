@@ -26,7 +26,8 @@ func lab(t *testing.T, name string, hosts ...string) string {
 	}
 	script, err := filepath.Abs(filepath.Join("..", "..", "scripts", "lab"))
 	require.NoError(t, err)
-	env := append(os.Environ(), "LAB_NAME="+name, fmt.Sprintf("LAB_OWNER=%d", os.Getpid()))
+	// A name of this process's own: two test runs on one machine must not end each other's hosts.
+	env := append(os.Environ(), fmt.Sprintf("LAB_NAME=%s%d", name, os.Getpid()), fmt.Sprintf("LAB_OWNER=%d", os.Getpid()))
 	run := func(ctx context.Context, args ...string) string {
 		cmd := exec.CommandContext(ctx, script, args...) //nolint:gosec // the project's own script
 		cmd.Env = env
@@ -52,7 +53,7 @@ func ansiblePlay(t *testing.T, inventories []string, book string) string {
 		args = append(args, "-i", i)
 	}
 	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append(args, book)...) //nolint:gosec // the test's own arguments
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_PIPELINING=True", "ANSIBLE_FORKS=10", "ANSIBLE_LOCALHOST_WARNING=False")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_PIPELINING=True", "ANSIBLE_FORKS=10", "ANSIBLE_TIMEOUT=60", "ANSIBLE_SSH_RETRIES=3", "ANSIBLE_LOCALHOST_WARNING=False")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return string(out)
@@ -68,9 +69,9 @@ func TestSamplesOnRealHosts(t *testing.T) {
 		hosts         []string
 		args          []string
 	}{
-		{"openstack", "tos", []string{"controller-0", "controller-1", "compute-0", "compute-1", "storage-0", "networker-0"}, nil},
+		{"openstack", "to", []string{"controller-0", "controller-1", "compute-0", "compute-1", "storage-0", "networker-0"}, nil},
 		{
-			"webapp", "tweb",
+			"webapp", "tw",
 			[]string{"web1", "web2", "web3", "web4", "web5", "web6", "web7", "web8", "web9", "lb1", "lb2", "notify1", "notify2"},
 			[]string{"--set", "backend=app", "--set", "cluster=alfa", "--set", "revision=2.0.0"},
 		},
