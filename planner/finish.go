@@ -285,21 +285,58 @@ func (b *builder) placed(p int) Placement {
 	return out
 }
 
-// waveAfter gives the dependencies that bring a placement into its wave: on what is in
-// the same wave, or ends in one before it.
+// waveAfter gives the dependencies that bring a placement into its wave, on what is in
+// the same wave or ends in one before it. Where it was brought there by its rolling
+// role, they are those of the services that go with it.
 func (b *builder) waveAfter(p int) []After {
 	pl := &b.placements[p]
 	ph := b.graphs[pl.stage]
 	n := ph.at[p]
+	if out := b.pushes(ph, n); len(out) > 0 {
+		return out
+	}
 	var out []After
-	for _, e := range ph.graph.in[n] {
-		before := ph.wave[e.node]
-		if !ph.active[e.node] || e.hard && before != ph.wave[n]-1 || !e.hard && before != ph.wave[n] {
-			continue
+	for _, m := range ph.waves[ph.wave[n]-1] {
+		if m != n && ph.active[m] && b.roleAt(ph, m) == pl.role {
+			out = append(out, b.pushes(ph, m)...)
 		}
-		a := After{Unit: b.stageNames[pl.stage] + "/" + itoa(before), Reason: e.why.text(), Place: placeOf(e.why.dep.Pos)}
-		if !slices.Contains(out, a) {
-			out = append(out, a)
+	}
+	return out
+}
+
+// pushes gives the dependencies that keep a node out of the wave before its own, over
+// services without tasks too.
+func (b *builder) pushes(ph *phase, n int) []After {
+	var out []After
+	wave := ph.wave[n]
+	type state struct {
+		node int
+		hard bool
+		why  *reason
+	}
+	seen := map[state]bool{}
+	for todo := []state{{n, false, nil}}; len(todo) > 0; {
+		at := todo[0]
+		todo = todo[1:]
+		for _, e := range ph.graph.in[at.node] {
+			next := state{e.node, at.hard || e.hard, at.why}
+			if next.why == nil {
+				next.why = e.why
+			}
+			before := ph.wave[e.node]
+			switch {
+			case !ph.active[e.node] && before >= wave-1:
+				if !seen[next] {
+					seen[next] = true
+					todo = append(todo, next)
+				}
+			case !ph.active[e.node] || next.hard && before != wave-1 || !next.hard && before != wave:
+			default:
+				a := After{Unit: b.stageNames[ph.stage] + "/" + itoa(before), Reason: next.why.over(b.serviceOf(ph, e.node).Name, false), Place: placeOf(next.why.dep.Pos)}
+				if !slices.Contains(out, a) {
+					out = append(out, a)
+				}
+			}
 		}
 	}
 	return out

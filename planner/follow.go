@@ -89,16 +89,17 @@ type link struct {
 	why      *reason
 }
 
-// links gives for every vertex with work the vertices it comes after: of each colour
-// the last one, for those of a colour follow each other anyway.
-func (gr *grouping) links(colours int) [][]link {
+// links gives for every vertex with work the vertices it comes after: on each line the
+// last one, for those of a line follow each other anyway. line tells where a vertex with
+// work belongs.
+func (gr *grouping) links(lines int, line func(v int) int) [][]link {
 	out := make([][]link, len(gr.vertices)) // for vertices without work what they pass on
-	best := make([]link, colours)
-	seen := make([]int, colours) // vertex that best is of, plus one
+	best := make([]link, lines)
+	seen := make([]int, lines) // vertex that best is of, plus one
 	for v := range gr.vertices {
 		var found []int
 		see := func(l link) {
-			c := gr.vertices[l.vertex].colour
+			c := line(l.vertex)
 			if seen[c] != v+1 {
 				seen[c], best[c] = v+1, l
 				found = append(found, c)

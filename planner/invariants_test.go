@@ -1,346 +1,291 @@
 package planner_test
 
 import (
-	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"regexp"
 	"slices"
-	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/upstep/upstep/planner"
-	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
 )
 
-// spot is where a plan has a task: which wave, and which unit.
-type spot struct {
-	wave  int
-	unit  string
-	place int // within the unit
-	track bool
+// checker looks at whether a plan keeps what DESIGN promises; the faults are sentences.
+type checker struct {
+	w      planner.World
+	p      *planner.Plan
+	role   map[string]int
+	faults []string
 }
 
-// requirePlan checks everything that a plan promises.
-func requirePlan(t *testing.T, w planner.World, p *planner.Plan) {
-	t.Helper()
-	ids := map[string]bool{}
+// faultsOf gives every promise that a plan breaks: in tables, random worlds and fuzzing.
+func faultsOf(w planner.World, p *planner.Plan) []string {
+	c := &checker{w: w, p: p, role: map[string]int{}}
+	for k := range w.Roles {
+		c.role[w.Roles[k].Name] = k
+	}
+	names := stageNames(w)
+	c.require(len(p.Stages) == len(names), "%d stages, not %d", len(p.Stages), len(names))
+	for i, s := range p.Stages {
+		c.require(s.Name == names[i], "stage %d is %s, not %s", i, s.Name, names[i])
+		c.stage(s, false)
+	}
+	for i, s := range p.Rollback {
+		c.require(i == 0 || slices.Index(names, s.Name) < slices.Index(names, p.Rollback[i-1].Name), "rollback of %s comes too late", s.Name)
+		c.stage(s, true)
+	}
 	for _, stages := range [][]planner.Stage{p.Stages, p.Rollback} {
-		for _, s := range stages {
-			s.Units(func(_ planner.Wave, u planner.Unit) {
-				require.False(t, ids[u.ID], "unit %s stands twice", u.ID)
-				ids[u.ID] = true
-				if u.Once {
-					require.Len(t, u.Segments, 1, u.ID)
-					require.Len(t, u.Segments[0].Tasks, 1, "what runs once stands alone: %s", u.ID)
-				}
-				require.NotEmpty(t, u.Segments, u.ID)
-			})
-		}
+		o := orderOfUnits(stages)
+		c.faults = append(c.faults, o.faults...)
+		c.apart(o, stages)
 	}
-	for _, s := range p.Stages {
-		stage, list := s.Name, tasks.Upgrade
-		if s.Name == planner.PostUpgrade {
-			stage, list = "", tasks.PostUpgrade
-		}
-		requireStage(t, w, s, standings(w, stage), list)
+	return c.faults
+}
+
+func (c *checker) require(ok bool, format string, args ...any) {
+	if !ok {
+		c.faults = append(c.faults, fmt.Sprintf(format, args...))
 	}
 }
 
-func requireStage(t *testing.T, w planner.World, s planner.Stage, all []standing, list tasks.ListName) {
-	t.Helper()
-	found := map[string]spot{} // role/service/task/step
-	for i, wave := range s.Waves {
-		require.Equal(t, i+1, wave.Number, "waves are numbered without gaps")
-		for _, st := range wave.Steps {
-			requireStep(t, w, st)
-		}
-	}
-	s.Units(func(wave planner.Wave, u planner.Unit) {
-		place := 0
-		for _, seg := range u.Segments {
-			for _, id := range seg.Tasks {
-				if u.Kind != planner.KindStep {
-					continue
-				}
-				key := fmt.Sprintf("%s/%s/%s/%d", u.Role, seg.Service, id, u.Step)
-				require.NotContains(t, found, key, "a task runs once in its step")
-				place++
-				rolling := slices.ContainsFunc(wave.Tracks, func(tr planner.Track) bool { return tr.Role == u.Role })
-				found[key] = spot{wave.Number, u.ID, place, rolling}
-			}
-		}
-	})
-	expected := 0
-	for _, a := range all {
-		for _, task := range a.svc.Lists[list] {
-			for _, step := range task.Steps {
-				key := fmt.Sprintf("%s/%s/%s.%d/%d", w.Roles[a.role].Name, a.svc.Name, list, task.Index, step)
-				require.Contains(t, found, key, "no task is lost")
-				require.Equal(t, w.Roles[a.role].Rolling != nil, found[key].track)
-				expected++
-			}
-		}
-	}
-	require.Len(t, found, expected)
-	requireOrder(t, w, s, all, list, found)
+// spot is where a plan has a task in a step.
+type spot struct {
+	wave, unit, place int // unit in the stage, place within it
+	id                string
+	track             bool
 }
 
-// requireStep checks the units of one step: an order that can be run, and no cut too many.
-func requireStep(t *testing.T, w planner.World, st planner.Step) {
-	t.Helper()
-	before := map[string]map[string]bool{} // unit -> all that must end before it
-	last := map[string]planner.Unit{}
-	for _, u := range st.Units {
-		for r := range w.Roles {
-			require.False(t, w.Roles[r].Name == u.Role && w.Roles[r].Rolling != nil, "a rolling role takes no steps with others")
-		}
-		before[u.ID] = map[string]bool{}
-		for _, a := range u.After {
-			require.Contains(t, before, a.Unit, "%s comes after what stands behind it", u.ID)
-			before[u.ID][a.Unit] = true
-			for b := range before[a.Unit] {
-				before[u.ID][b] = true
+// key is a task of a standing in a step.
+type key struct{ standing, task, step int }
+
+// layout is a stage with every task of it found.
+type layout struct {
+	*relation
+	stage planner.Stage
+	back  bool
+	spots map[key]spot
+	tasks [][]tasks.Task // that take part, by standing
+	name  string         // of the list
+}
+
+func (c *checker) stage(s planner.Stage, back bool) {
+	l := &layout{relation: relationOf(c.w, s.Name), stage: s, back: back, spots: map[key]spot{}}
+	l.close()
+	list := l.list
+	if back {
+		list = tasks.Rollback
+	}
+	l.name = string(list)
+	for _, a := range l.all {
+		var ts []tasks.Task
+		for _, t := range a.svc.Lists[list] {
+			if !back || a.active && t.PostOnly == (s.Name == planner.PostUpgrade) {
+				ts = append(ts, t)
 			}
 		}
-		if prev, ok := last[u.Role]; ok {
-			require.True(t, before[u.ID][prev.ID], "units of a role follow each other")
-			if !prev.Once && !u.Once {
-				through := false
-				for other := range before[u.ID] {
-					through = through || other != prev.ID && before[other][prev.ID]
-				}
-				require.True(t, through, "%s and %s could be one unit", prev.ID, u.ID)
-			}
-		}
-		last[u.Role] = u
+		l.tasks = append(l.tasks, ts)
+	}
+	for i, w := range s.Waves {
+		c.require(back || w.Number == i+1, "%s: wave %d has number %d", s.Name, i+1, w.Number)
+		c.require(!back || i == 0 || w.Number < s.Waves[i-1].Number, "rollback of %s: wave %d comes too late", s.Name, w.Number)
+		c.require(len(w.Steps)+len(w.Tracks) > 0, "%s: wave %d is empty", s.Name, w.Number)
+		c.wave(l, w)
+	}
+	c.complete(l)
+	c.ordered(l)
+	c.minimal(l)
+	if !back {
+		c.placements(l)
 	}
 }
 
-// requireOrder checks every dependency, also over services that have no task in a step.
-func requireOrder(t *testing.T, w planner.World, s planner.Stage, all []standing, list tasks.ListName, found map[string]spot) {
-	t.Helper()
-	edges, hard := edgesIn(w, all)
-	after := unitsBefore(s)
-	near := make([]map[int]bool, len(all)) // what each standing comes after; true: waves must lie between
-	for i := range near {
-		near[i] = map[int]bool{}
+// wave checks the form of a wave, and finds its tasks.
+func (c *checker) wave(l *layout, w planner.Wave) {
+	number := 0
+	visit := func(u planner.Unit, track bool) {
+		number++
+		c.unit(l, w, u, number, track)
 	}
-	for i, e := range edges {
-		near[e[1]][e[0]] = near[e[1]][e[0]] || hard[i]
-	}
-	wanted := map[string]bool{} // step, role, role that it waits for
-	defer func() {
-		s.Units(func(wave planner.Wave, u planner.Unit) {
+	for i, st := range w.Steps {
+		c.require(len(st.Units) > 0, "%s: step %d has no units", l.stage.Name, st.Number)
+		c.require(i == 0 || (st.Number > w.Steps[i-1].Number) != l.back, "%s: step %d stands in the wrong place", l.stage.Name, st.Number)
+		earlier := map[string]bool{}
+		for _, u := range st.Units {
+			c.require(u.Kind == planner.KindStep && u.Step == st.Number, "%s is in step %d", u.ID, st.Number)
+			c.require(c.w.Roles[c.role[u.Role]].Rolling == nil, "%s: a rolling role steps with others", u.ID)
 			for _, a := range u.After {
-				if a.File != "" {
-					other, _, _ := strings.Cut(a.Unit[strings.LastIndexByte(a.Unit, '/')+1:], ".")
-					require.True(t, wanted[fmt.Sprint(u.Step, u.Role, other)], "%s waits for %s for no reason (%s)", u.ID, a.Unit, a.Reason)
-				}
+				c.require(earlier[a.Unit], "%s comes after %s, which does not stand before it in its step", u.ID, a.Unit)
 			}
-		})
-	}()
-	for to := range all {
-		for from, apart := range closure(near, to) {
-			for _, x := range spots(w, all[from], list, found) {
-				for _, y := range spots(w, all[to], list, found) {
-					if x.step == y.step {
-						wanted[fmt.Sprint(x.step, w.Roles[all[to].role].Name, w.Roles[all[from].role].Name)] = true
-					}
-					switch {
-					case apart || x.track != y.track:
-						require.Less(t, x.wave, y.wave, "%s before %s", x.unit, y.unit)
-					case x.step != y.step:
-						require.LessOrEqual(t, x.wave, y.wave)
-					case x.unit == y.unit:
-						require.Less(t, x.place, y.place, "%s: %v before %v", x.unit, all[from].svc.Name, all[to].svc.Name)
-					case x.track:
-						// The parts of a track follow each other.
-					default:
-						require.True(t, x.wave < y.wave || after[y.unit][x.unit], "%s does not wait for %s", y.unit, x.unit)
-					}
-				}
+			earlier[u.ID] = true
+			visit(u, false)
+		}
+	}
+	c.require(!l.back || len(w.Health) == 0, "a rollback has gates")
+	for _, u := range w.Health {
+		c.around(l, w, u, tasks.Health, false)
+	}
+	for _, t := range w.Tracks {
+		c.track(l, w, t, visit)
+	}
+}
+
+// unit checks one unit of a step and finds its tasks.
+func (c *checker) unit(l *layout, w planner.Wave, u planner.Unit, number int, track bool) {
+	place := 0
+	once, throttle := false, false
+	for _, seg := range u.Segments {
+		at := slices.IndexFunc(l.all, func(a standing) bool { return a.svc.Name == seg.Service && a.role == c.role[u.Role] })
+		if at < 0 {
+			c.require(false, "%s holds %s, which does not stand there", u.ID, seg.Service)
+			continue
+		}
+		c.require(len(seg.Tasks) > 0, "%s: %s has nothing to do", u.ID, seg.Service)
+		for _, id := range seg.Tasks {
+			i := slices.IndexFunc(l.tasks[at], func(t tasks.Task) bool { return idOf(l.name, t) == id })
+			if i < 0 {
+				c.require(false, "%s: %s has no %s", u.ID, seg.Service, id)
+				continue
 			}
+			t := l.tasks[at][i]
+			k := key{at, i, u.Step}
+			_, twice := l.spots[k]
+			c.require(!twice, "%s: %s %s stands twice in step %d", u.ID, seg.Service, id, u.Step)
+			c.require(slices.Contains(t.Steps, u.Step), "%s: %s %s is not of step %d", u.ID, seg.Service, id, u.Step)
+			place++
+			l.spots[k] = spot{w.Number, number, place, u.ID, track}
+			once, throttle = once || t.Once, throttle || t.Throttle
 		}
 	}
+	c.ties(l, u)
+	c.require(u.Once == once && (!once || place == 1), "%s: what runs once stands alone and is marked", u.ID)
+	c.require(u.Throttle == throttle, "%s: throttle is %t", u.ID, u.Throttle)
 }
 
-type stepSpot struct {
-	spot
-	step int
+func idOf(list string, t tasks.Task) string {
+	id := fmt.Sprintf("%s.%d", list, t.Index)
+	if t.Split {
+		id += fmt.Sprintf("/step%d", t.Steps[0])
+	}
+	return id
 }
 
-func spots(w planner.World, a standing, list tasks.ListName, found map[string]spot) []stepSpot {
-	var out []stepSpot
-	for _, task := range a.svc.Lists[list] {
-		for _, step := range task.Steps {
-			out = append(out, stepSpot{found[fmt.Sprintf("%s/%s/%s.%d/%d", w.Roles[a.role].Name, a.svc.Name, list, task.Index, step)], step})
+// track checks the form of a track: drain, steps, health, restore, each after the other.
+func (c *checker) track(l *layout, w planner.Wave, t planner.Track, visit func(planner.Unit, bool)) {
+	c.require(c.w.Roles[c.role[t.Role]].Rolling != nil, "%s is no rolling role", t.Role)
+	rank := map[planner.Kind]int{planner.KindDrain: 0, planner.KindStep: 1, planner.KindHealth: 2, planner.KindRestore: 3}
+	steps := 0
+	for i, u := range t.Parts {
+		c.require(u.Role == t.Role && len(u.After) == 0, "%s: a part of %s", u.ID, t.Role)
+		if i > 0 {
+			before := t.Parts[i-1]
+			inOrder := rank[before.Kind] < rank[u.Kind] ||
+				u.Kind == planner.KindStep && before.Kind == planner.KindStep && (before.Step == u.Step || (before.Step < u.Step) != l.back)
+			c.require(inOrder, "%s stands behind %s", u.ID, before.ID)
+		}
+		switch u.Kind {
+		case planner.KindStep:
+			steps++
+			visit(u, true)
+		case planner.KindDrain:
+			c.around(l, w, u, tasks.Drain, true)
+		case planner.KindHealth:
+			c.around(l, w, u, tasks.Health, false)
+		case planner.KindRestore:
+			c.around(l, w, u, tasks.Restore, false)
+		case planner.KindPreflight:
+			c.require(false, "%s: a track has no preflight", u.ID)
 		}
 	}
-	return out
+	c.require(steps > 0, "the track of %s in wave %d does nothing", t.Role, w.Number)
 }
 
-// closure gives all that a standing comes after, over others too, and whether a hard
-// edge lies on some way.
-func closure(near []map[int]bool, to int) map[int]bool {
-	out := map[int]bool{}
-	type state struct {
-		node  int
-		apart bool
+// around checks drain, gates and restore: who takes part, and that dependencies come
+// first, or with turned last.
+func (c *checker) around(l *layout, w planner.Wave, u planner.Unit, list tasks.ListName, turned bool) {
+	every := relationOf(c.w, planner.PostUpgrade)
+	every.close()
+	place := map[string]int{}
+	for i, seg := range u.Segments {
+		place[seg.Service] = i
+		c.require(len(seg.Tasks) == 1 && seg.Tasks[0] == string(list)+".1", "%s: %s does %v", u.ID, seg.Service, seg.Tasks)
 	}
-	seen := map[state]bool{}
-	todo := []state{{to, false}}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for from, hard := range near[at.node] {
-			next := state{from, at.apart || hard}
-			if !seen[next] {
-				seen[next] = true
-				out[from] = out[from] || next.apart
-				todo = append(todo, next)
-			}
+	expected := 0
+	for x, a := range every.all {
+		if a.role != c.role[u.Role] || len(a.svc.Lists[list]) == 0 {
+			continue
 		}
-	}
-	return out
-}
-
-func unitsBefore(s planner.Stage) map[string]map[string]bool {
-	out := map[string]map[string]bool{}
-	s.Units(func(_ planner.Wave, u planner.Unit) {
-		out[u.ID] = map[string]bool{}
-		for _, a := range u.After {
-			out[u.ID][a.Unit] = true
-			for b := range out[a.Unit] {
-				out[u.ID][b] = true
-			}
+		if c.w.Roles[a.role].Rolling == nil && !c.gated(l, w, a) {
+			continue
 		}
-	})
-	return out
-}
-
-func worlds() int {
-	if os.Getenv("UPSTEP_SOAK") != "" {
-		return 100_000
-	}
-	return 10_000
-}
-
-func TestRandomWorldsAreOrdered(t *testing.T) {
-	for seed := range worlds() {
-		r := rand.New(rand.NewPCG(uint64(seed), 1)) //nolint:gosec // reproducible on purpose
-		w := randomWorld(r, false)
-		p, problems := planner.Build(w)
-		require.NotNil(t, p, "seed %d: %s", seed, problems.Error())
-		require.NotPanics(t, func() { requirePlan(t, w, p) })
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-func TestShuffledServicesGiveTheSameBytes(t *testing.T) {
-	for seed := range worlds() / 20 {
-		r := rand.New(rand.NewPCG(uint64(seed), 2)) //nolint:gosec // reproducible on purpose
-		w := randomWorld(r, false)
-		p, _ := planner.Build(w)
-		one, err := p.Encode()
-		require.NoError(t, err)
-		r.Shuffle(len(w.Services), func(i, j int) { w.Services[i], w.Services[j] = w.Services[j], w.Services[i] })
-		p, _ = planner.Build(w)
-		two, err := p.Encode()
-		require.NoError(t, err)
-		require.Equal(t, string(one), string(two), "seed %d", seed)
-
-		again, err := planner.Decode(two)
-		require.NoError(t, err)
-		three, err := again.Encode()
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(two, three), "seed %d: a saved plan is read as it was", seed)
-	}
-}
-
-var arrow = regexp.MustCompile(`(\S+) \((\S+):(\d+)\)`)
-
-func TestEveryReportedCycleIsReal(t *testing.T) {
-	cyclic := 0
-	for seed := range worlds() {
-		r := rand.New(rand.NewPCG(uint64(seed), 3)) //nolint:gosec // reproducible on purpose
-		w := randomWorld(r, true)
-		_, problems := planner.Build(w)
-		reported := 0
-		for _, p := range problems {
-			if path, ok := strings.CutPrefix(p.Message, "dependency cycle: "); ok {
-				reported++
-				requireCycle(t, w, path, p.Pos)
+		expected++
+		_, in := place[a.svc.Name]
+		c.require(in, "%s leaves out %s", u.ID, a.svc.Name)
+		for y, b := range every.all {
+			_, too := place[b.svc.Name]
+			// The gates of a stage know the order of that stage only.
+			inStage := c.w.Roles[a.role].Rolling != nil || l.depends(a, b)
+			if b.role == a.role && in && too && every.ways[x][y] > 0 && inStage {
+				c.require((place[b.svc.Name] < place[a.svc.Name]) != turned, "%s: %s and %s stand in the wrong order", u.ID, b.svc.Name, a.svc.Name)
 			}
 		}
-		require.Equal(t, hasCycle(w), reported > 0, "seed %d: %s", seed, problems.Error())
-		if reported > 0 {
-			cyclic++
-		}
 	}
-	require.Greater(t, cyclic, worlds()/10)
+	c.require(expected == len(u.Segments), "%s has %d segments, not %d", u.ID, len(u.Segments), expected)
 }
 
-// requireCycle follows a printed path: every arrow is a declared dependency at its line,
-// and it ends where it began.
-func requireCycle(t *testing.T, w planner.World, path string, at source.Pos) {
-	t.Helper()
-	first, rest, _ := strings.Cut(path, " -> ")
-	from := first
-	steps := arrow.FindAllStringSubmatch(rest, -1)
-	require.NotEmpty(t, steps, path)
-	for i, m := range steps {
-		ok := false
-		for _, s := range w.Services {
-			for _, d := range s.DependsOn {
-				ok = ok || s.Name == from && d.Service == m[1] && d.Pos.File == m[2] && fmt.Sprint(d.Pos.Line) == m[3]
-				if i == 0 && s.Name == from && d.Service == m[1] {
-					require.Equal(t, d.Pos, at)
-				}
-			}
-		}
-		require.True(t, ok, "%s: no such dependency: %s", path, m[0])
-		from = m[1]
+func (l *layout) depends(a, b standing) bool {
+	at := func(s standing) int {
+		return slices.IndexFunc(l.all, func(o standing) bool { return o.svc == s.svc && o.role == s.role })
 	}
-	require.Equal(t, first, from, path)
+	x, y := at(a), at(b)
+	return x >= 0 && y >= 0 && l.ways[x][y] > 0
 }
 
-// hasCycle looks for a cycle by taking away what nothing comes before.
-func hasCycle(w planner.World) bool {
-	for _, stage := range []string{"control-plane", "non-control-plane", ""} {
-		all := standings(w, stage)
-		edges, _ := edgesIn(w, all)
-		gone := make([]bool, len(all))
-		for left := len(all); left > 0; {
-			removed := 0
-			for n := range all {
-				if !gone[n] && !slices.ContainsFunc(edges, func(e [2]int) bool { return e[1] == n && !gone[e[0]] }) {
-					gone[n] = true
-					removed++
-				}
-			}
-			if removed == 0 {
+// gated tells whether a service is checked at the end of a wave of a role that steps:
+// one of the wave, or one that has no tasks in the stage.
+func (c *checker) gated(l *layout, w planner.Wave, a standing) bool {
+	for i, o := range l.all {
+		if o.svc != a.svc || o.role != a.role {
+			continue
+		}
+		if !o.active {
+			return true
+		}
+		for k, s := range l.spots {
+			if k.standing == i && s.wave == w.Number {
 				return true
 			}
-			left -= removed
 		}
 	}
 	return false
 }
 
-func FuzzBuild(f *testing.F) {
-	f.Add(uint64(1), uint64(1), false)
-	f.Add(uint64(2), uint64(7), true)
-	f.Fuzz(func(t *testing.T, a, b uint64, cycles bool) {
-		w := randomWorld(rand.New(rand.NewPCG(a, b)), cycles) //nolint:gosec // reproducible on purpose
-		if p, _ := planner.Build(w); p != nil {
-			requirePlan(t, w, p)
+// complete checks that no task is lost, and that waves and tracks are what they should be.
+func (c *checker) complete(l *layout) {
+	for i, a := range l.all {
+		for j, t := range l.tasks[i] {
+			for _, step := range t.Steps {
+				s, found := l.spots[key{i, j, step}]
+				c.require(found, "%s on %s: %s is lost in step %d of %s", a.svc.Name, c.w.Roles[a.role].Name, idOf(l.name, t), step, l.stage.Name)
+				c.require(!found || s.track == (c.w.Roles[a.role].Rolling != nil), "%s of %s is in the wrong kind of unit", s.id, a.svc.Name)
+			}
 		}
-	})
+	}
+}
+
+// apart checks that two units never work on one host at the same time.
+func (c *checker) apart(o *unitOrder, stages []planner.Stage) {
+	if len(o.faults) > 0 || c.w.Inventory == nil {
+		return
+	}
+	for _, s := range stages {
+		for _, w := range s.Waves {
+			var units []planner.Unit
+			planner.Stage{Waves: []planner.Wave{w}}.Units(func(_ planner.Wave, u planner.Unit) { units = append(units, u) })
+			for i, u := range units {
+				for _, v := range units[:i] {
+					if u.Role == v.Role || shareHosts(c.w, c.role[u.Role], c.role[v.Role]) {
+						c.require(o.ordered(u.ID, v.ID) || o.ordered(v.ID, u.ID), "%s and %s work on a host at the same time", v.ID, u.ID)
+					}
+				}
+			}
+		}
+	}
 }

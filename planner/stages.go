@@ -104,38 +104,46 @@ func (b *builder) steps(f *frame, prefix string, w *Wave, nodes []int) {
 	}
 }
 
-// step plans one step.
+// step plans one step: each vertex of its graph is a unit.
 func (b *builder) step(f *frame, prefix string, wave int, work *work, g *digraph, number int) Step {
 	out := Step{Number: number, Name: b.stepName(number)}
-	gr := group(g, work.colours(number), len(work.roles))
-	links := gr.links(len(work.roles))
-	ends := make([]string, len(gr.vertices)) // id of each vertex's last unit
+	p := work.parts(b, f, g, number)
+	gr := group(p.digraph, p.colour, len(work.roles))
+	at := func(v int) int { return work.role[p.node[gr.vertices[v].nodes[0]]] } // of vertices with tasks
+	links := gr.links(len(work.roles), at)
+	ids := make([]string, len(gr.vertices))
 	counts := make([]int, len(work.roles))
 	lastOf := make([]string, len(work.roles)) // last unit of each role so far
 	for v, vx := range gr.vertices {
 		if vx.colour == through {
 			continue
 		}
-		role := work.roles[vx.colour]
-		units := b.cut(f, prefix+"/step"+itoa(number)+"/", b.Roles[role].Name, work, vx.nodes, number, &counts[vx.colour])
-		first := &units[0]
-		for _, l := range links[v] {
-			first.After = append(first.After, After{ends[l.vertex], l.why.over(b.serviceOf(f.ph, work.nodes[l.from]).Name, f.back), placeOf(l.why.dep.Pos)})
+		mine := at(v)
+		role := work.roles[mine]
+		counts[mine]++
+		u := Unit{ID: unitID(prefix, number, b.Roles[role].Name, counts[mine]), Kind: KindStep, Role: b.Roles[role].Name, Step: number}
+		for _, n := range vx.nodes {
+			b.fill(&u, f, work.nodes[p.node[n]], p.items[n])
 		}
-		for c, id := range lastOf {
-			switch {
-			case id == "":
-			case c == vx.colour:
-				first.After = addAfter(first.After, id, sameRole)
-			case b.shared[work.roles[c]][role]:
-				first.After = addAfter(first.After, id, "shares hosts with "+b.Roles[work.roles[c]].Name)
+		for _, l := range links[v] {
+			if l.why != nil { // nil: the same service, which is on the same role
+				far := b.serviceOf(f.ph, work.nodes[p.node[l.from]]).Name
+				u.After = append(u.After, After{ids[l.vertex], l.why.over(far, f.back), placeOf(l.why.dep.Pos)})
 			}
 		}
-		slices.SortStableFunc(first.After, func(x, y After) int { return compareText(x.Unit, y.Unit) })
-		ends[v] = units[len(units)-1].ID
-		lastOf[vx.colour] = ends[v]
-		f.end(wave, role, ends[v])
-		out.Units = append(out.Units, units...)
+		for o, id := range lastOf {
+			switch {
+			case id == "":
+			case o == mine:
+				u.After = addAfter(u.After, id, sameRole)
+			case b.shared[work.roles[o]][role]:
+				u.After = addAfter(u.After, id, "shares hosts with "+b.Roles[work.roles[o]].Name)
+			}
+		}
+		slices.SortStableFunc(u.After, func(x, y After) int { return compareText(x.Unit, y.Unit) })
+		ids[v], lastOf[mine] = u.ID, u.ID
+		f.end(wave, role, u.ID)
+		out.Units = append(out.Units, u)
 	}
 	return out
 }
@@ -168,38 +176,27 @@ func (b *builder) stepName(number int) string {
 	return ""
 }
 
-// cut makes the units of some nodes of a role in a step: one, or more where run_once
-// tasks stand in it. Those stand alone: a limited re-run or strategy free would repeat
-// them. count is how many units the role has in the step so far.
-func (b *builder) cut(f *frame, prefix, role string, work *work, nodes []int, number int, count *int) []Unit {
-	var out []Unit
-	open := func(once bool) {
-		id := prefix + role
-		if *count++; *count > 1 {
-			id += "." + itoa(*count)
-		}
-		u := Unit{ID: id, Kind: KindStep, Role: role, Step: number, Once: once}
-		if len(out) > 0 {
-			u.After = []After{{Unit: out[len(out)-1].ID, Reason: sameRole}}
-		}
-		out = append(out, u)
+// unitID names the n-th unit of a role in a step.
+func unitID(prefix string, step int, role string, n int) string {
+	id := prefix + "/step" + itoa(step) + "/" + role
+	if n > 1 {
+		id += "." + itoa(n)
 	}
-	for _, i := range nodes {
-		svc := b.serviceOf(f.ph, work.nodes[i])
-		ts := svc.Lists[f.list]
-		for _, it := range work.of(i, number) {
-			t := &ts[it.task]
-			if len(out) == 0 || t.Once || out[len(out)-1].Once {
-				open(t.Once)
-			}
-			u := &out[len(out)-1]
-			u.Throttle = u.Throttle || t.Throttle
-			if k := len(u.Segments); k == 0 || u.Segments[k-1].Service != svc.Name {
-				u.Segments = append(u.Segments, Segment{Service: svc.Name})
-			}
-			s := &u.Segments[len(u.Segments)-1]
-			s.Tasks = append(s.Tasks, b.taskID(f.list, t))
+	return id
+}
+
+// fill adds tasks of a node to a unit.
+func (b *builder) fill(u *Unit, f *frame, n int, items []item) {
+	svc := b.serviceOf(f.ph, n)
+	ts := svc.Lists[f.list]
+	for _, it := range items {
+		t := &ts[it.task]
+		u.Once = u.Once || t.Once
+		u.Throttle = u.Throttle || t.Throttle
+		if k := len(u.Segments); k == 0 || u.Segments[k-1].Service != svc.Name {
+			u.Segments = append(u.Segments, Segment{Service: svc.Name})
 		}
+		s := &u.Segments[len(u.Segments)-1]
+		s.Tasks = append(s.Tasks, b.taskID(f.list, t))
 	}
-	return out
 }

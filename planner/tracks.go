@@ -11,14 +11,9 @@ func (b *builder) track(f *frame, prefix string, wave, r int, nodes []int) Track
 	role := b.Roles[r].Name
 	t := Track{Role: role}
 	work := b.work(f, nodes)
-	all := make([]int, len(nodes))
-	for i := range all {
-		all[i] = i
-	}
-	order := work.graph(f).sorted(all)
+	g := work.graph(f)
 	for _, number := range work.numbers {
-		count := 0
-		t.Parts = append(t.Parts, b.cut(f, prefix+"/step"+itoa(number)+"/", role, work, order, number, &count)...)
+		t.Parts = append(t.Parts, b.cut(f, prefix, r, work, g, number)...)
 	}
 	if len(t.Parts) == 0 {
 		return t
@@ -42,11 +37,33 @@ func (b *builder) track(f *frame, prefix string, wave, r int, nodes []int) Track
 			t.Parts = append(t.Parts, u)
 		}
 	}
-	for i := range t.Parts {
-		t.Parts[i].After = nil // the parts of a track follow each other
-	}
 	t.After = b.waits(f, wave, nodes)
 	return t
+}
+
+// cut makes the units of a track in a step: one, or more where tasks run once. Those
+// stand alone: a limited re-run would repeat them.
+func (b *builder) cut(f *frame, prefix string, r int, work *work, g *digraph, number int) []Unit {
+	var busy []int
+	for i := range work.nodes {
+		if len(work.of(i, number)) > 0 {
+			busy = append(busy, i)
+		}
+	}
+	var out []Unit
+	for _, i := range g.sorted(busy) {
+		items := work.of(i, number)
+		for _, run := range runs(b.serviceOf(f.ph, work.nodes[i]).Lists[f.list], items) {
+			u := Unit{ID: unitID(prefix, number, b.Roles[r].Name, len(out)+1), Kind: KindStep, Role: b.Roles[r].Name, Step: number}
+			b.fill(&u, f, work.nodes[i], run)
+			if len(out) == 0 || u.Once || out[len(out)-1].Once {
+				out = append(out, u)
+			} else {
+				b.fill(&out[len(out)-1], f, work.nodes[i], run)
+			}
+		}
+	}
+	return out
 }
 
 // traffic gives what puts a role's services into traffic, dependencies first, or turned

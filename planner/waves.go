@@ -19,17 +19,25 @@ func (b *builder) arrange(ph *phase) {
 		}
 	}
 	ph.wave = make([]int, len(ph.nodes))
+	// The wave that each node asks of what depends on it, by a soft and by a hard edge. A
+	// node without tasks has nothing that could end: it only passes on what it is asked.
+	soft, hard := make([]int, len(ph.nodes)), make([]int, len(ph.nodes))
 	latest := make([]int, len(b.Roles)) // wave that each rolling role was in last
+	ask := func(n int) {
+		for _, e := range ph.graph.in[n] {
+			hard[n] = max(hard[n], hard[e.node])
+			if e.hard {
+				soft[n] = max(soft[n], hard[e.node])
+			} else {
+				soft[n] = max(soft[n], soft[e.node])
+			}
+		}
+	}
 	for _, v := range group(ph.graph, colour, len(b.Roles)).vertices {
 		wave := 1
 		for _, n := range v.nodes {
-			for _, e := range ph.graph.in[n] {
-				need := ph.wave[e.node] // 0 within the vertex
-				if e.hard && need > 0 {
-					need++
-				}
-				wave = max(wave, need)
-			}
+			ask(n)
+			wave = max(wave, soft[n])
 		}
 		if v.colour >= 0 {
 			wave = max(wave, latest[v.colour]+1)
@@ -37,6 +45,11 @@ func (b *builder) arrange(ph *phase) {
 		}
 		for _, n := range v.nodes {
 			ph.wave[n] = wave
+			if ph.active[n] {
+				soft[n], hard[n] = wave, wave+1
+			} else if ask(n); v.colour == through {
+				ph.wave[n] = max(1, soft[n])
+			}
 		}
 	}
 	b.renumber(ph)

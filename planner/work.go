@@ -2,6 +2,8 @@ package planner
 
 import (
 	"slices"
+
+	"github.com/upstep/upstep/tasks"
 )
 
 // work is what some nodes have to do in each step: their tasks, sorted by step.
@@ -74,14 +76,67 @@ func (w *work) of(i, step int) []item {
 	return all[from:to]
 }
 
-// colours gives each node that has tasks in a step the place of its role in roles.
-func (w *work) colours(step int) []int {
-	out := make([]int, len(w.nodes))
-	for i := range w.nodes {
-		out[i] = through
-		if len(w.of(i, step)) > 0 {
-			out[i] = w.role[i]
+// parts is the work of one step, with a graph of it. A node is one part, or several
+// where a task of it runs once: that one stands in a unit of its own.
+type parts struct {
+	*digraph
+	node   []int    // of each part, its place in work
+	items  [][]item // nothing where the node has no tasks in the step
+	colour []int    // place of its role in roles, through without tasks, free where it runs once
+}
+
+func (w *work) parts(b *builder, f *frame, g *digraph, step int) parts {
+	p := parts{digraph: g}
+	first := make([]int, len(w.nodes)+1)
+	for i, n := range w.nodes {
+		items := w.of(i, step)
+		if len(items) == 0 {
+			p.add(i, nil, through)
+		}
+		ts := b.serviceOf(f.ph, n).Lists[f.list]
+		for _, run := range runs(ts, items) {
+			if ts[run[0].task].Once {
+				p.add(i, run, free)
+			} else {
+				p.add(i, run, w.role[i])
+			}
+		}
+		first[i+1] = len(p.node)
+	}
+	if len(p.node) > len(w.nodes) {
+		p.digraph = g.stretched(first)
+	}
+	return p
+}
+
+func (p *parts) add(i int, items []item, colour int) {
+	p.node, p.items, p.colour = append(p.node, i), append(p.items, items), append(p.colour, colour)
+}
+
+// runs cuts tasks before and after each that runs once.
+func runs(ts []tasks.Task, items []item) [][]item {
+	var out [][]item
+	begin := 0
+	for k := 1; k <= len(items); k++ {
+		if k == len(items) || ts[items[k].task].Once || ts[items[begin].task].Once {
+			out = append(out, items[begin:k])
+			begin = k
 		}
 	}
 	return out
+}
+
+// stretched gives the graph with each node drawn out to a chain of nodes, from
+// first[n] to before first[n+1].
+func (g *digraph) stretched(first []int) *digraph {
+	var arcs []arc
+	for n, edges := range g.in {
+		for _, e := range edges {
+			arcs = append(arcs, arc{first[e.node+1] - 1, first[n], e.hard, e.why})
+		}
+		for k := first[n] + 1; k < first[n+1]; k++ {
+			arcs = append(arcs, arc{k - 1, k, false, nil})
+		}
+	}
+	return newDigraph(first[g.len()], arcs)
 }

@@ -1,9 +1,14 @@
 package planner_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/roles"
@@ -13,110 +18,185 @@ import (
 	"github.com/upstep/upstep/tasks"
 )
 
-// randomWorld makes services with random dependencies over random roles. Without
-// cycles every dependency leads to a service of a smaller number and no later stage.
-func randomWorld(r *rand.Rand, cycles bool) planner.World {
-	n, roleCount := 1+r.IntN(14), 1+r.IntN(4)
-	w := planner.World{Settings: settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier}}
-	stageOf := make([]int, n) // never before what it may depend on
-	for i := range n {
-		if i > 0 {
-			stageOf[i] = stageOf[i-1]
-		}
-		if r.IntN(8) == 0 {
-			stageOf[i] = 1
-		}
-		w.Services = append(w.Services, randomService(r, i, n, cycles, settings.DefaultStages()[stageOf[i]].Name))
+// maker makes a random world: services with tasks of all kinds and dependencies of all
+// kinds, over roles that roll or step, in stages, on hosts that they may share.
+type maker struct {
+	*rand.Rand
+	cyclic bool // dependencies may lead anywhere; else only to services with smaller numbers
+	stages bool // services and roles stand in different stages
+	dense  bool // many services and roles
+	once   bool // some tasks run once, which cuts units
+}
+
+func randomWorld(t testing.TB, m maker) planner.World {
+	t.Helper()
+	n, count := 1+m.IntN(12), 1+m.IntN(4)
+	if m.dense {
+		n, count = 6+m.IntN(10), 2+m.IntN(4)
 	}
-	for k := range roleCount {
-		role := roles.Role{Name: fmt.Sprintf("R%d", k), Hosts: fmt.Sprintf("r%d", k), Pos: source.Pos{File: "roles.yaml", Line: k + 1}, Health: roles.Health{Tries: 1, Consecutive: 1}}
-		if r.IntN(4) == 0 {
-			role.Rolling = &roles.Rolling{Batch: []roles.Size{{N: 1}}, Percentage: 100, Tries: 1}
-		}
-		for _, i := range r.Perm(n) {
-			if r.IntN(roleCount) == 0 || k == i%roleCount {
-				role.Services = append(role.Services, roles.Placed{Service: w.Services[i].Name, Pos: role.Pos})
-			}
-		}
-		w.Roles = append(w.Roles, role)
+	w := planner.World{Settings: settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier}}
+	for i := range n {
+		w.Services = append(w.Services, m.service(i, n))
+	}
+	for k := range count {
+		w.Roles = append(w.Roles, m.role(k, count, w.Services))
+	}
+	if m.IntN(2) == 0 {
+		w.Inventory = m.inventory(t, count)
 	}
 	return w
 }
 
-func randomService(r *rand.Rand, i, n int, cycles bool, stage string) services.Service {
+func (m maker) service(i, n int) services.Service {
 	s := services.Service{
-		Name: fmt.Sprintf("s%02d", i), Pos: source.Pos{File: fmt.Sprintf("services/s%02d.yaml", i), Line: 1},
-		Stage: stage, Lists: map[tasks.ListName][]tasks.Task{},
+		Name: fmt.Sprintf("s%02d", i), Pos: source.Pos{File: fmt.Sprintf("services/s%02d.yaml", i), Line: 1, Column: 15},
+		Lists: map[tasks.ListName][]tasks.Task{},
 	}
+	if m.stages && m.IntN(3) == 0 {
+		s.Stage = settings.DefaultStages()[m.IntN(2)].Name
+	}
+	m.dependencies(&s, i, n)
+	for _, list := range []tasks.ListName{tasks.Upgrade, tasks.PostUpgrade, tasks.Rollback} {
+		if m.IntN(5) > 0 {
+			m.stepped(&s, list)
+		}
+	}
+	for _, list := range []tasks.ListName{tasks.Preflight, tasks.Drain, tasks.Health, tasks.Restore} {
+		if m.IntN(3) == 0 {
+			s.Lists[list] = []tasks.Task{{Name: string(list), Pos: s.Pos, Index: 1, Text: "- name: x\n"}}
+		}
+	}
+	return s
+}
+
+func (m maker) dependencies(s *services.Service, i, n int) {
 	top := i
-	if cycles {
-		top, s.Stage = n, "control-plane"
+	if m.cyclic {
+		top = n
 	}
-	for range r.IntN(4) {
+	most := 4
+	if m.cyclic {
+		most = 3 // or next to every world has a cycle
+	}
+	for range m.IntN(most) {
 		if top == 0 {
 			break
 		}
 		d := services.Dependency{
-			Service: fmt.Sprintf("s%02d", r.IntN(top)), Upgraded: r.IntN(5) == 0, HostOnly: r.IntN(5) == 0,
+			Service: fmt.Sprintf("s%02d", m.IntN(top)), Upgraded: m.IntN(8) == 0, HostOnly: m.IntN(4) == 0,
 			Pos: source.Pos{File: s.Pos.File, Line: 3 + len(s.DependsOn), Column: 5},
 		}
 		if !slices.ContainsFunc(s.DependsOn, func(o services.Dependency) bool { return o.Service == d.Service }) {
 			s.DependsOn = append(s.DependsOn, d)
 		}
 	}
-	for _, list := range []tasks.ListName{tasks.Upgrade, tasks.PostUpgrade, tasks.Rollback} {
-		for k := range r.IntN(4) {
-			steps := []int{r.IntN(3)}
-			if r.IntN(4) == 0 {
-				steps = append(steps, 3)
-			}
-			t := tasks.Task{Name: fmt.Sprintf("task %d", k), Index: k + 1, Steps: steps, Text: "- name: x\n", Pos: source.Pos{File: s.Pos.File, Line: 10 + k}, Once: r.IntN(8) == 0}
-			s.Lists[list] = append(s.Lists[list], t)
-		}
-	}
-	for _, list := range []tasks.ListName{tasks.Drain, tasks.Health, tasks.Restore} {
-		if r.IntN(3) == 0 {
-			s.Lists[list] = []tasks.Task{{Name: string(list), Index: 1, Text: "- name: x\n", Pos: s.Pos}}
-		}
-	}
-	return s
 }
 
-// standing is a service on a role, as the tests see it, without the planner's help.
-type standing struct {
-	svc  *services.Service
-	role int
+// stepped gives a service tasks in steps: single ones, some in several steps, some that
+// run once, and blocks that were split.
+func (m maker) stepped(s *services.Service, list tasks.ListName) {
+	count := m.IntN(4)
+	for index := 1; index <= count; index++ {
+		t := tasks.Task{Name: "t", Pos: source.Pos{File: s.Pos.File, Line: 10 + index}, Index: index, Text: "- name: t\n", Steps: []int{m.IntN(4)}}
+		t.PostOnly = list == tasks.Rollback && m.IntN(4) == 0
+		t.Once, t.Throttle = m.once && m.IntN(8) == 0, m.IntN(10) == 0
+		switch m.IntN(5) {
+		case 0:
+			t.Steps = []int{0, 1, 3}
+		case 1:
+			t.Steps, t.Split = []int{0}, true
+			u := t
+			u.Steps = []int{2, 3}
+			s.Lists[list] = append(s.Lists[list], t, u)
+			continue
+		}
+		s.Lists[list] = append(s.Lists[list], t)
+	}
 }
 
-// edgesIn gives what must come before what among the standings of a stage: [from, to],
-// and whether whole waves must lie between.
-func edgesIn(w planner.World, all []standing) (edges [][2]int, hard []bool) {
-	for to, a := range all {
-		for _, d := range a.svc.DependsOn {
-			for from, b := range all {
-				if b.svc.Name != d.Service || d.HostOnly && b.role != a.role {
-					continue
-				}
-				rolling := w.Roles[a.role].Rolling != nil || w.Roles[b.role].Rolling != nil
-				edges = append(edges, [2]int{from, to})
-				hard = append(hard, d.Upgraded || rolling && a.role != b.role)
-			}
+func (m maker) role(k, count int, all []services.Service) roles.Role {
+	role := roles.Role{
+		Name: fmt.Sprintf("R%d", k), Hosts: fmt.Sprintf("r%d", k), Health: roles.Health{Tries: 1, Consecutive: 1},
+		Pos: source.Pos{File: "roles.yaml", Line: k + 1}, Optional: true,
+	}
+	if m.stages {
+		role.Stage = settings.DefaultStages()[m.IntN(2)].Name
+	}
+	if m.IntN(4) == 0 {
+		role.Rolling = &roles.Rolling{Batch: []roles.Size{{N: 1}}, Percentage: 100, Tries: 1}
+	}
+	for _, i := range m.Perm(len(all)) {
+		if m.IntN(2*count) == 0 || k == i%count && m.IntN(12) > 0 {
+			role.Services = append(role.Services, roles.Placed{Service: all[i].Name, Pos: role.Pos})
 		}
 	}
-	return edges, hard
+	return role
 }
 
-// standings gives those of a stage; the empty name means all, as post_upgrade has them.
-func standings(w planner.World, stage string) []standing {
-	var out []standing
-	for k := range w.Roles {
-		for _, p := range w.Roles[k].Services {
-			for i := range w.Services {
-				if s := &w.Services[i]; s.Name == p.Service && (stage == "" || s.Stage == stage) {
-					out = append(out, standing{s, k})
-				}
-			}
+func (m maker) inventory(t testing.TB, count int) *roles.Inventory {
+	t.Helper()
+	inv := map[string]any{}
+	var groups []string
+	for k := range count {
+		hosts := []string{fmt.Sprintf("h%d", k)}
+		if m.IntN(3) == 0 {
+			hosts = append(hosts, fmt.Sprintf("h%d", m.IntN(count)))
 		}
+		group := fmt.Sprintf("r%d", k)
+		inv[group] = map[string]any{"hosts": slices.Compact(hosts)}
+		groups = append(groups, group)
 	}
+	inv["all"] = map[string]any{"children": groups}
+	text, err := json.Marshal(inv)
+	require.NoError(t, err)
+	out, err := roles.ParseInventory(text)
+	require.NoError(t, err)
 	return out
+}
+
+// shuffled gives the same world, listed in another order.
+func (m maker) shuffled(w planner.World) planner.World {
+	w.Services, w.Sources = slices.Clone(w.Services), slices.Clone(w.Sources)
+	m.Shuffle(len(w.Services), func(i, j int) { w.Services[i], w.Services[j] = w.Services[j], w.Services[i] })
+	m.Shuffle(len(w.Sources), func(i, j int) { w.Sources[i], w.Sources[j] = w.Sources[j], w.Sources[i] })
+	for i := range w.Services {
+		d := slices.Clone(w.Services[i].DependsOn)
+		m.Shuffle(len(d), func(i, j int) { d[i], d[j] = d[j], d[i] })
+		w.Services[i].DependsOn = d
+	}
+	return w
+}
+
+// describe writes a world so that a failing case can be read.
+func describe(w planner.World) string {
+	var b strings.Builder
+	for _, s := range w.Services {
+		fmt.Fprintf(&b, "%s %s", s.Name, s.Stage)
+		for _, d := range s.DependsOn {
+			fmt.Fprintf(&b, " <-%s", d.Service)
+			if d.Upgraded {
+				b.WriteString("!")
+			}
+			if d.HostOnly {
+				b.WriteString("@")
+			}
+		}
+		for _, list := range tasks.ListNames() {
+			for _, t := range s.Lists[list] {
+				fmt.Fprintf(&b, "  %s.%d%v", list, t.Index, t.Steps)
+				if t.Once {
+					b.WriteString("once")
+				}
+			}
+		}
+		b.WriteString("\n")
+	}
+	for _, r := range w.Roles {
+		fmt.Fprintf(&b, "%s %s rolling %t:", r.Name, r.Stage, r.Rolling != nil)
+		for _, s := range r.Services {
+			b.WriteString(" " + s.Service)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }
