@@ -110,6 +110,14 @@ func (v Node) Items() []Node {
 	return out
 }
 
+// Len gives how many elements a list has; 0 for other shapes.
+func (v Node) Len() int {
+	if t := v.target(); t != nil && t.Kind == yaml.SequenceNode {
+		return len(t.Content)
+	}
+	return 0
+}
+
 // Elements is Items, one after the other.
 func (v Node) Elements() iter.Seq[Node] {
 	return func(yield func(Node) bool) {

@@ -11,9 +11,15 @@ func (r *Reader) Handlers(v source.Node) []Handler {
 	}
 	var out []Handler
 	first := map[string]source.Pos{}
-	for _, it := range r.tasks(v) {
-		name, listen := it.node.Get("name"), scalars(it.node.Get("listen"))
-		h := Handler{Name: name.Text(), Pos: it.node.Pos()}
+	items := r.items(v, false)
+	for i := range items {
+		it := &items[i]
+		var names []source.Node
+		if name := it.node.Get("name"); name.Kind() == source.Scalar {
+			names = []source.Node{name}
+		}
+		listen := scalars(it.node.Get("listen"))
+		h := Handler{Name: it.report.Name, Pos: it.report.Pos}
 		switch {
 		case h.Name == "" && len(listen) == 0:
 			r.sink.Errorf(h.Pos, "a handler without a name").WithHint("add name:, which notify: refers to")
@@ -27,16 +33,8 @@ func (r *Reader) Handlers(v source.Node) []Handler {
 			continue
 		}
 		first[h.Name] = h.Pos
-		marks := append([]source.Node{}, it.notify...)
-		marks = append(marks, listen...)
-		if name.Exists() {
-			marks = append(marks, name)
-		}
-		c := it.node.CutFrom(v, nil, marks)
-		h.Text = c.Text
-		h.Notifies = c.Marks[:len(it.notify)]
-		h.Listens = c.Marks[len(it.notify) : len(it.notify)+len(listen)]
-		h.Names = c.Marks[len(it.notify)+len(listen):]
+		c, marks := it.node.CutFor(v, names, listen, it.notify)
+		h.Text, h.Names, h.Listens, h.Notifies = c.Text, marks[0], marks[1], marks[2]
 		out = append(out, h)
 	}
 	return out

@@ -153,7 +153,8 @@ func TestWhatATaskDoesIsKnown(t *testing.T) {
 func TestUsesAreNamesOfVariablesOnly(t *testing.T) {
 	sink := &source.Sink{}
 	root, ok := source.Parse(source.File{Name: "s.yaml", Text: []byte(`- name: a
-  command: x {{ used.attribute }} {{ 'quoted' }} {{ hostvars['h'].theirs }} {% if looped %}{% endif %}
+  command: x {{ used.attribute }} {{ 'quoted' }} {% if looped %}{% endif %}
+  environment: {THEIRS: "{{ hostvars['h'].theirs }}"}
   when: condition is defined
   vars: {mine: 1}
   tags: step1

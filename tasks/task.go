@@ -49,8 +49,6 @@ type Task struct {
 	Bootstrap bool // hangs on upstep_bootstrap
 	Registers []string
 	SetsFacts []string
-
-	dropped []source.Node // while reading: the parts that a split block leaves out
 }
 
 // Handler is a task that runs when notified, at the end of the unit.

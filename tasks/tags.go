@@ -1,0 +1,92 @@
+package tasks
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/upstep/upstep/source"
+)
+
+// maxStep bounds step numbers: more is a slip of the fingers.
+const maxStep = 999
+
+// place says in which steps a task stands, by its own tags and those of the blocks
+// around it: a task has all of them, as in Ansible.
+type place struct {
+	steps  []int // ascending; shared between tasks that have the same
+	common bool
+	post   bool // a rollback task of what post_upgrade_tasks did
+}
+
+func (p place) none() bool { return len(p.steps) == 0 && !p.common && !p.post }
+
+// within gives the place of a task with tags inside a block with a place.
+func (r *Reader) within(tags source.Node, above place, rollback bool) place {
+	p := above
+	switch tags.Kind() {
+	case source.Scalar:
+		r.words(tags, &p, rollback)
+	case source.List:
+		for it := range tags.Elements() {
+			if it.Kind() != source.Scalar {
+				r.sink.Errorf(it.Pos(), "a tag must be a word, not %s", it.Kind()).WithHint("write tags: [step1, other]")
+				continue
+			}
+			r.words(it, &p, rollback)
+		}
+	case source.Map:
+		r.sink.Errorf(tags.Pos(), "tags must be a word or a list of words, not %s", tags.Kind()).WithHint("write tags: step1")
+	}
+	return p
+}
+
+// words reads one word, or several with commas.
+func (r *Reader) words(v source.Node, p *place, rollback bool) {
+	for word := range strings.SplitSeq(v.Text(), ",") {
+		switch word = strings.TrimSpace(word); {
+		case word == "common":
+			p.common = true
+		case word == PostUpgradeTag && rollback:
+			p.post = true
+		case len(word) >= len("step1") && strings.EqualFold(word[:4], "step"):
+			if n, ok := r.step(word, v.Pos()); ok && !slices.Contains(p.steps, n) {
+				p.steps = append(slices.Clip(p.steps), n)
+				slices.Sort(p.steps)
+			}
+		}
+	}
+}
+
+// step reads the number of a tag that begins as a step does.
+func (r *Reader) step(word string, at source.Pos) (int, bool) {
+	digits := strings.TrimLeft(word[4:], "sS _:=-#")
+	if first, rest, several := strings.Cut(digits, " "); several && isNumber(first) {
+		r.sink.Errorf(at, "tag %q is no step", word).
+			WithHint("put a comma between tags: step" + number(first) + ", " + strings.TrimSpace(rest))
+		return 0, false
+	}
+	if !isNumber(digits) {
+		return 0, false // a word of its own, such as stepwise
+	}
+	n, err := strconv.Atoi(digits)
+	switch {
+	case err != nil || n > maxStep:
+		r.sink.Errorf(at, "step number %s is too large", digits).WithHint("steps go from 0 to " + strconv.Itoa(maxStep))
+	case word != "step"+strconv.Itoa(n):
+		r.sink.Errorf(at, "tag %q is no step", word).WithHint("did you mean step" + strconv.Itoa(n) + "?")
+	default:
+		return n, true
+	}
+	return 0, false
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// number takes leading zeros off.
+func number(digits string) string {
+	if s := strings.TrimLeft(digits, "0"); s != "" {
+		return s
+	}
+	return "0"
+}
