@@ -54,17 +54,8 @@ func Parse(f File, sink *Sink) (Node, bool) {
 		d.syntaxError(err, sink)
 		return Node{}, false
 	}
-	err = guard(func() error { return dec.Decode(&second) })
-	switch line := d.secondDocument(); {
-	case errors.Is(err, io.EOF):
-	case line > 0:
-		sink.Errorf(Pos{f.Name, line, 1}, "a second document begins here and would be ignored").WithHint("put it into a file of its own")
-		return Node{}, false
-	case err == nil:
-		sink.Errorf(Pos{File: f.Name, Line: second.Line}, "a second document begins here and would be ignored").WithHint("put it into a file of its own")
-		return Node{}, false
-	default:
-		d.syntaxError(err, sink)
+	if err = guard(func() error { return dec.Decode(&second) }); !errors.Is(err, io.EOF) {
+		d.moreThanOne(err, &second, sink)
 		return Node{}, false
 	}
 	top := root.Content[0]
@@ -74,6 +65,19 @@ func Parse(f File, sink *Sink) (Node, bool) {
 	}
 	d.hideQuoted(top)
 	return Node{n: top, doc: d, end: d.end}, true
+}
+
+// moreThanOne reports what stands behind the first document.
+func (d *document) moreThanOne(err error, second *yaml.Node, sink *Sink) {
+	at := Pos{d.name, d.secondDocument(), 1}
+	if at.Line == 0 {
+		if err != nil {
+			d.syntaxError(err, sink)
+			return
+		}
+		at = Pos{File: d.name, Line: second.Line}
+	}
+	sink.Errorf(at, "a second document begins here and would be ignored").WithHint("put it into a file of its own")
 }
 
 func isUTF16(text []byte) bool {

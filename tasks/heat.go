@@ -17,14 +17,17 @@ func heatFunctions() []string {
 
 // HeatFunction tells whether a value is a call of a Heat function, and which.
 func HeatFunction(v source.Node) (name string, is bool) {
-	if v.Kind() != source.Map {
+	n := 0
+	for k := range v.Pairs() {
+		if n++; n > 1 {
+			return "", false
+		}
+		name = k.Text()
+	}
+	if n == 0 || !slices.Contains(heatFunctions(), name) {
 		return "", false
 	}
-	entries := v.Entries()
-	if len(entries) != 1 || !slices.Contains(heatFunctions(), entries[0].Key.Text()) {
-		return "", false
-	}
-	return entries[0].Key.Text(), true
+	return name, true
 }
 
 // NeedsImport reports a Heat function where only plain YAML is read.

@@ -6,24 +6,30 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
+// parts are the values of a task that are read after all its keys were seen.
+type parts struct{ name, tags, block, rescue, always source.Node }
+
 // task notes what planning must know about a task: what it registers, notifies and
 // uses, and whether it runs once. Its keys are gone through once.
-func (rd reading) task(n source.Node) (name, tags, block source.Node) {
+func (rd reading) task(n source.Node) (p parts) {
 	t := &rd.it.report
 	for k, v := range n.Pairs() {
 		key := k.Text()
 		switch key {
 		case "block":
-			block = v
+			p.block = v
 			continue
-		case "rescue", "always":
-			rd.aside(v, key)
+		case "rescue":
+			p.rescue = v
+			continue
+		case "always":
+			p.always = v
 			continue
 		case "tags":
-			tags = v
+			p.tags = v
 			continue
 		case "name":
-			name = v
+			p.name = v
 		case "run_once":
 			on, known := source.ParseBool(v.Text())
 			t.Once = t.Once || on || !known // an expression may be true
@@ -50,7 +56,7 @@ func (rd reading) task(n source.Node) (name, tags, block source.Node) {
 		}
 		rd.use(key, v, t)
 	}
-	return name, tags, block
+	return p
 }
 
 // facts gives the names that set_fact sets, from a mapping or from name=value words.
@@ -94,8 +100,7 @@ func scalars(v source.Node) []source.Node {
 
 // noHeat reports the Heat functions in a value.
 func (r *Reader) noHeat(v source.Node) {
-	if name, is := HeatFunction(v); is {
-		NeedsImport(v, name, r.sink)
+	if r.isHeat(v) {
 		return
 	}
 	for it := range v.Elements() {
@@ -104,4 +109,13 @@ func (r *Reader) noHeat(v source.Node) {
 	for _, inner := range v.Pairs() {
 		r.noHeat(inner)
 	}
+}
+
+// isHeat tells whether a value is a call of a Heat function, and reports it.
+func (r *Reader) isHeat(v source.Node) bool {
+	name, is := HeatFunction(v)
+	if is {
+		NeedsImport(v, name, r.sink)
+	}
+	return is
 }

@@ -167,5 +167,6 @@ func (it *item) cut(list source.Node, drop []source.Node) Task {
 	t := it.report
 	c := it.node.CutFrom(list, drop, it.notify)
 	t.Text, t.Notifies = c.Text, c.Marks
+	slices.SortFunc(t.Notifies, func(a, b source.Mark) int { return a.Start - b.Start })
 	return t
 }

@@ -43,20 +43,17 @@ func (r *Reader) items(list source.Node, rollback bool) []item {
 		it := &out[len(out)-1]
 		it.report.Pos, it.report.Index = n.Pos(), index
 		rd := reading{r, it, rollback}
-		name, tags, block := rd.task(n)
-		it.report.Name = name.Text()
-		it.place = r.within(tags, place{}, rollback)
-		if block.Exists() {
-			rd.block(block, it.place, -1)
-		}
+		p := rd.task(n)
+		it.report.Name = p.name.Text()
+		it.place = r.within(p.tags, place{}, rollback)
+		rd.lists(p, it.place, -1)
 	}
 	return out
 }
 
 // isTask tells whether an element of a list can be a task, and reports what is wrong.
 func (r *Reader) isTask(n source.Node) bool {
-	if name, is := HeatFunction(n); r.heat && is {
-		NeedsImport(n, name, r.sink)
+	if r.heat && r.isHeat(n) {
 		return false
 	}
 	if n.Kind() != source.Map {
@@ -69,8 +66,7 @@ func (r *Reader) isTask(n source.Node) bool {
 
 // isTaskList tells whether a value can be a list of tasks, and reports what is wrong.
 func (r *Reader) isTaskList(v source.Node, what string) bool {
-	if name, is := HeatFunction(v); r.heat && is {
-		NeedsImport(v, name, r.sink)
+	if r.heat && r.isHeat(v) {
 		return false
 	}
 	if v.Kind() != source.List {
@@ -79,6 +75,15 @@ func (r *Reader) isTaskList(v source.Node, what string) bool {
 		return false
 	}
 	return true
+}
+
+// lists reads the lists of tasks that a block has.
+func (rd reading) lists(p parts, above place, parent int) {
+	if p.block.Exists() {
+		rd.block(p.block, above, parent)
+	}
+	rd.aside(p.rescue, "rescue")
+	rd.aside(p.always, "always")
 }
 
 // block lists the tasks of a block, blocks in it included, parents first.
@@ -90,26 +95,25 @@ func (rd reading) block(v source.Node, above place, parent int) {
 		if !rd.isTask(n) {
 			continue
 		}
-		_, tags, inner := rd.task(n)
-		p := rd.within(tags, above, rd.rollback)
-		rd.it.inner = append(rd.it.inner, leaf{node: n, place: p, parent: parent, block: inner.Exists()})
-		if inner.Exists() {
-			rd.block(inner, p, len(rd.it.inner)-1)
-		}
+		p := rd.task(n)
+		here := rd.within(p.tags, above, rd.rollback)
+		rd.it.inner = append(rd.it.inner, leaf{node: n, place: here, parent: parent, block: p.block.Exists()})
+		rd.lists(p, here, len(rd.it.inner)-1)
 	}
 }
 
 // aside reads the tasks of rescue and always, which go wherever their block goes:
 // their tags name no steps.
 func (rd reading) aside(v source.Node, what string) {
-	if v.Kind() == source.Null || !rd.isTaskList(v, what) {
+	if k := v.Kind(); k == source.Missing || k == source.Null || !rd.isTaskList(v, what) {
 		return
 	}
 	for n := range v.Elements() {
 		if rd.isTask(n) {
-			if _, _, inner := rd.task(n); inner.Exists() {
-				rd.aside(inner, "block")
-			}
+			p := rd.task(n)
+			rd.aside(p.block, "block")
+			rd.aside(p.rescue, "rescue")
+			rd.aside(p.always, "always")
 		}
 	}
 }

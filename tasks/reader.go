@@ -44,6 +44,8 @@ func ReadVars(v source.Node, what string, sink *source.Sink) Vars {
 	for _, e := range v.Entries() {
 		if strings.HasPrefix(e.Key.Text(), "upstep_") || e.Key.Text() == "step" {
 			sink.Errorf(e.Key.Pos(), "variable %q is set by upstep itself", e.Key.Text()).WithHint("choose another name")
+		} else if !isName(e.Key.Text()) {
+			sink.Errorf(e.Key.Pos(), "variable name %q cannot be used", e.Key.Text()).WithHint("use letters, digits and _, beginning with a letter or _")
 		}
 		out.Names = append(out.Names, e.Key.Text())
 	}

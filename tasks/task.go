@@ -43,7 +43,7 @@ type Task struct {
 	Split     bool  // one of several parts of a block whose tasks name different steps
 	PostOnly  bool  // a rollback task of what post_upgrade_tasks did
 	Text      string
-	Notifies  []source.Mark // places in Text of the handlers it names
+	Notifies  []source.Mark // places in Text of the handlers it names, ascending
 	Once      bool          // has run_once
 	Throttle  bool
 	Bootstrap bool // hangs on upstep_bootstrap
