@@ -26,8 +26,9 @@ func Build(w World) (*Plan, source.Problems) {
 	for _, part := range []func(){
 		b.sort,         // the same order, however the world was listed
 		b.place,        // which service stands where, in which stage
-		b.check,        // names, steps, balancers
+		b.check,        // names, steps
 		b.members,      // the hosts of every role
+		b.behind,       // balancers
 		b.variables,    // what crosses services without a dependency
 		b.handlers,     // names that several services use
 		b.relate,       // dependencies between placements
@@ -140,22 +141,32 @@ func (b *builder) rolling(r int) bool { return b.Roles[r].Rolling != nil }
 
 func (b *builder) post() int { return len(b.stageNames) - 1 }
 
-// taskID names a task within its service; parts of a split block add their first step.
-// Thousands of services share these names.
-func (b *builder) taskID(list tasks.ListName, t *tasks.Task) string {
-	if t.Split {
-		return string(list) + "." + itoa(t.Index) + "/step" + itoa(t.Steps[0])
+// taskID names a task within its service by its place in the list; parts of a block that
+// was split add their first step. Thousands of services share these names.
+func (b *builder) taskID(list tasks.ListName, ts []tasks.Task, j int) string {
+	t := &ts[j]
+	id := b.plainID(list, t.Index)
+	if j > 0 && ts[j-1].Index == t.Index || j+1 < len(ts) && ts[j+1].Index == t.Index {
+		if t.PostOnly {
+			id += "/" + tasks.PostUpgradeTag
+		}
+		id += "/step" + itoa(t.Steps[0])
+	}
+	return id
+}
+
+func (b *builder) plainID(list tasks.ListName, index int) string {
+	const most = 10_000
+	if index >= most {
+		return string(list) + "." + itoa(index)
 	}
 	if b.ids == nil {
 		b.ids = map[tasks.ListName][]string{}
 	}
 	known := b.ids[list]
-	for i := len(known); i <= t.Index && i < 10_000; i++ {
+	for i := len(known); i <= index; i++ {
 		known = append(known, string(list)+"."+itoa(i))
 	}
 	b.ids[list] = known
-	if t.Index < len(known) {
-		return known[t.Index]
-	}
-	return string(list) + "." + itoa(t.Index)
+	return known[index]
 }

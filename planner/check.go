@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,7 +127,7 @@ func (b *builder) check() {
 			}
 		}
 		b.checkSteps(svc)
-		b.checkBehind(svc, names)
+		b.checkRollback(svc)
 	}
 	for p := range b.placements {
 		b.checkPlacement(&b.placements[p])
@@ -155,26 +154,6 @@ func (b *builder) checkSteps(svc *services.Service) {
 				}
 			}
 		}
-	}
-}
-
-func (b *builder) checkBehind(svc *services.Service, names []string) {
-	if svc.Behind == "" {
-		return
-	}
-	i, ok := b.index[svc.Behind]
-	if !ok {
-		b.unknown(svc.BehindPos, svc.Behind, names)
-		return
-	}
-	carrier := &b.Services[i]
-	if len(carrier.Lists[tasks.Unlink]) == 0 || len(carrier.Lists[tasks.Establish]) == 0 {
-		b.sink.Errorf(svc.BehindPos, "%s carries no traffic for others: it has no unlink_tasks and establish_tasks", carrier.Name).
-			WithHint("give it both in " + carrier.Pos.File)
-	}
-	if len(b.standing[i]) == 0 {
-		b.sink.Errorf(svc.BehindPos, "%s is behind %s, which is placed on no role", svc.Name, carrier.Name).
-			WithHint("place " + carrier.Name + " on the role of the hosts that carry the traffic")
 	}
 }
 
@@ -210,44 +189,33 @@ func (b *builder) checkPlacement(p *placement) {
 	}
 }
 
-// members resolves the hosts of every role.
-func (b *builder) members() {
-	b.hosts = make([][]string, len(b.Roles))
-	b.shared = make([][]bool, len(b.Roles))
-	for r := range b.Roles {
-		b.shared[r] = make([]bool, len(b.Roles))
-	}
-	if b.Inventory == nil {
-		return
-	}
-	on := map[string][]int{}
-	for r := range b.Roles {
-		role := &b.Roles[r]
-		if role.Hosts == "" {
-			continue
-		}
-		hosts, err := b.Inventory.Match(role.Hosts)
-		if err != nil {
-			b.sink.Errorf(role.HostsPos, "%v", err)
-			continue
-		}
-		if len(hosts) == 0 && !role.Optional {
-			b.sink.Errorf(role.HostsPos, "role %q has no hosts: %q matches none of the inventory's %d", role.Name, role.Hosts, len(b.Inventory.Hosts())).
-				WithHint("mend the pattern or the inventory, or say optional: true")
-		}
-		b.hosts[r] = hosts
-		for _, h := range hosts {
-			on[h] = append(on[h], r)
+// checkRollback warns of rollback tasks that undo nothing: a rollback runs those of a
+// step where the service's own tasks of that step have started.
+func (b *builder) checkRollback(svc *services.Service) {
+	done := map[int]bool{}
+	for _, t := range svc.Lists[tasks.Upgrade] {
+		for _, n := range t.Steps {
+			done[n] = true
 		}
 	}
-	for _, h := range b.Inventory.Hosts() {
-		for i, r := range on[h] {
-			for _, q := range on[h][:i] {
-				if !b.shared[r][q] {
-					b.shared[r][q], b.shared[q][r] = true, true
-					b.say(b.Roles[r].Name, fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), b.Roles[r].Pos)
-				}
+	for _, t := range svc.Lists[tasks.Rollback] {
+		switch {
+		case t.PostOnly:
+			if len(svc.Lists[tasks.PostUpgrade]) == 0 {
+				b.sink.Warnf(t.Pos, "a rollback task of %s never runs: it is tagged %s, and the service has no %s", svc.Name, tasks.PostUpgradeTag, tasks.PostUpgrade).
+					WithHint("a rollback undoes what has been done: take the tag away, or the task")
 			}
+		case !slices.ContainsFunc(t.Steps, func(n int) bool { return done[n] }):
+			b.sink.Warnf(t.Pos, "a rollback task of %s never runs: the service has no upgrade task in %s", svc.Name, stepWords(t.Steps)).
+				WithHint("a rollback undoes the steps that have been done: tag it with one of them")
 		}
 	}
+}
+
+func stepWords(steps []int) string {
+	var out []string
+	for _, n := range steps {
+		out = append(out, "step"+strconv.Itoa(n))
+	}
+	return strings.Join(out, ", ")
 }

@@ -186,15 +186,16 @@ func (b *builder) deployments(list []settings.Deployment) []Deployment {
 			o.Name = "Deployment tasks " + itoa(i+1)
 		}
 		for j := range d.Tasks {
-			o.Tasks = append(o.Tasks, b.taskOf("tasks", &d.Tasks[j], d.Tasks[j].Text))
+			o.Tasks = append(o.Tasks, b.taskOf("tasks", d.Tasks, j, d.Tasks[j].Text))
 		}
 		out = append(out, o)
 	}
 	return out
 }
 
-func (b *builder) taskOf(list tasks.ListName, t *tasks.Task, text string) Task {
-	return Task{ID: b.taskID(list, t), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
+func (b *builder) taskOf(list tasks.ListName, ts []tasks.Task, j int, text string) Task {
+	t := &ts[j]
+	return Task{ID: b.taskID(list, ts, j), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
 }
 
 func (b *builder) role(r int) Role {
@@ -251,9 +252,9 @@ func (b *builder) service(i int) Service {
 		out.Placements = append(out.Placements, b.placed(p))
 	}
 	for _, list := range tasks.ListNames() {
-		for i := range svc.Lists[list] {
-			t := &svc.Lists[list][i]
-			out.Tasks = append(out.Tasks, b.taskOf(list, t, b.qualify(svc.Name, t.Text, t.Notifies)))
+		ts := svc.Lists[list]
+		for j := range ts {
+			out.Tasks = append(out.Tasks, b.taskOf(list, ts, j, b.qualify(svc.Name, ts[j].Text, ts[j].Notifies)))
 		}
 	}
 	out.Bootstrap = mentions(svc, "upstep_bootstrap")

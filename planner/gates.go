@@ -50,9 +50,10 @@ func (b *builder) gates(f *frame, prefix string, w *Wave) {
 
 // whole gives a task list of a service as a segment.
 func (b *builder) whole(svc *services.Service, list tasks.ListName) Segment {
+	ts := svc.Lists[list]
 	s := Segment{Service: svc.Name}
-	for i := range svc.Lists[list] {
-		s.Tasks = append(s.Tasks, b.taskID(list, &svc.Lists[list][i]))
+	for i := range ts {
+		s.Tasks = append(s.Tasks, b.taskID(list, ts, i))
 	}
 	return s
 }

@@ -3,8 +3,10 @@ package planner_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/services"
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -14,6 +16,7 @@ type checker struct {
 	p      *planner.Plan
 	role   map[string]int
 	faults []string
+	every  *relation
 }
 
 // faultsOf gives every promise that a plan breaks: in tables, random worlds and fuzzing.
@@ -139,7 +142,7 @@ func (c *checker) unit(l *layout, w planner.Wave, u planner.Unit, number int, tr
 		}
 		c.require(len(seg.Tasks) > 0, "%s: %s has nothing to do", u.ID, seg.Service)
 		for _, id := range seg.Tasks {
-			i := slices.IndexFunc(l.tasks[at], func(t tasks.Task) bool { return idOf(l.name, t) == id })
+			i := slices.IndexFunc(l.tasks[at], func(t tasks.Task) bool { return idOf(l.name, l.all[at].svc, t) == id })
 			if i < 0 {
 				c.require(false, "%s: %s has no %s", u.ID, seg.Service, id)
 				continue
@@ -159,9 +162,20 @@ func (c *checker) unit(l *layout, w planner.Wave, u planner.Unit, number int, tr
 	c.require(u.Throttle == throttle, "%s: throttle is %t", u.ID, u.Throttle)
 }
 
-func idOf(list string, t tasks.Task) string {
+// idOf names a task as the plan does: its place in the list, and for a part of a block
+// that was split its first step.
+func idOf(list string, svc *services.Service, t tasks.Task) string {
 	id := fmt.Sprintf("%s.%d", list, t.Index)
-	if t.Split {
+	parts := 0
+	for _, o := range svc.Lists[tasks.ListName(list)] {
+		if o.Index == t.Index {
+			parts++
+		}
+	}
+	if parts > 1 && t.PostOnly {
+		id += "/post_upgrade"
+	}
+	if parts > 1 {
 		id += fmt.Sprintf("/step%d", t.Steps[0])
 	}
 	return id
@@ -198,36 +212,61 @@ func (c *checker) track(l *layout, w planner.Wave, t planner.Track, visit func(p
 }
 
 // around checks drain, gates and restore: who takes part, and that dependencies come
-// first, or with turned last.
+// first, or with turned last. Of several services behind one carrier it is the last to
+// come back whose place the carrier takes, and the first to go.
 func (c *checker) around(l *layout, w planner.Wave, u planner.Unit, list tasks.ListName, turned bool) {
-	every := relationOf(c.w, planner.PostUpgrade)
-	every.close()
 	place := map[string]int{}
 	for i, seg := range u.Segments {
-		place[seg.Service] = i
-		c.require(len(seg.Tasks) == 1 && seg.Tasks[0] == string(list)+".1", "%s: %s does %v", u.ID, seg.Service, seg.Tasks)
+		place[seg.Service+seg.Links] = i
 	}
-	expected := 0
+	rolling := c.w.Roles[c.role[u.Role]].Rolling != nil
+	every := c.everything()
+	var members []int
+	at := map[int]int{} // segment of each member
+	links := map[int]bool{}
 	for x, a := range every.all {
-		if a.role != c.role[u.Role] || len(a.svc.Lists[list]) == 0 {
+		if a.role != c.role[u.Role] || !rolling && !c.gated(l, w, a) {
 			continue
 		}
-		if c.w.Roles[a.role].Rolling == nil && !c.gated(l, w, a) {
+		name, of := a.svc.Name, list
+		if a.svc.Behind != "" && list == tasks.Drain {
+			name, of = a.svc.Behind+"unlink", tasks.Unlink
+		} else if a.svc.Behind != "" && list == tasks.Restore {
+			name, of = a.svc.Behind+"establish", tasks.Establish
+		}
+		expected := len(a.svc.Lists[list])
+		if of != list {
+			expected = 1
+		}
+		if expected == 0 {
 			continue
 		}
-		expected++
-		_, in := place[a.svc.Name]
-		c.require(in, "%s leaves out %s", u.ID, a.svc.Name)
-		for y, b := range every.all {
-			_, too := place[b.svc.Name]
+		i, in := place[name]
+		c.require(in, "%s leaves out %s", u.ID, name)
+		c.require(!in || len(u.Segments[i].Tasks) == expected && strings.HasPrefix(u.Segments[i].Tasks[0], string(of)+"."), "%s: %s does %v", u.ID, name, u.Segments[i].Tasks)
+		members, at[x], links[i] = append(members, x), i, of != list
+	}
+	seen := map[int]bool{}
+	for _, x := range members {
+		seen[at[x]] = true
+		for _, y := range members {
 			// The gates of a stage know the order of that stage only.
-			inStage := c.w.Roles[a.role].Rolling != nil || l.depends(a, b)
-			if b.role == a.role && in && too && every.ways[x][y] > 0 && inStage {
-				c.require((place[b.svc.Name] < place[a.svc.Name]) != turned, "%s: %s and %s stand in the wrong order", u.ID, b.svc.Name, a.svc.Name)
+			if every.ways[x][y] == 0 || at[x] == at[y] || links[at[y]] || !rolling && !l.depends(every.all[x], every.all[y]) {
+				continue
 			}
+			c.require((at[y] < at[x]) != turned, "%s: %s and %s stand in the wrong order", u.ID, every.all[y].svc.Name, every.all[x].svc.Name)
 		}
 	}
-	c.require(expected == len(u.Segments), "%s has %d segments, not %d", u.ID, len(u.Segments), expected)
+	c.require(len(seen) == len(u.Segments), "%s has %d segments, not %d", u.ID, len(u.Segments), len(seen))
+}
+
+// everything is the order of all standings, whatever their stage.
+func (c *checker) everything() *relation {
+	if c.every == nil {
+		c.every = relationOf(c.w, planner.PostUpgrade)
+		c.every.close()
+	}
+	return c.every
 }
 
 func (l *layout) depends(a, b standing) bool {
@@ -263,7 +302,7 @@ func (c *checker) complete(l *layout) {
 		for j, t := range l.tasks[i] {
 			for _, step := range t.Steps {
 				s, found := l.spots[key{i, j, step}]
-				c.require(found, "%s on %s: %s is lost in step %d of %s", a.svc.Name, c.w.Roles[a.role].Name, idOf(l.name, t), step, l.stage.Name)
+				c.require(found, "%s on %s: %s is lost in step %d of %s", a.svc.Name, c.w.Roles[a.role].Name, idOf(l.name, a.svc, t), step, l.stage.Name)
 				c.require(!found || s.track == (c.w.Roles[a.role].Rolling != nil), "%s of %s is in the wrong kind of unit", s.id, a.svc.Name)
 			}
 		}

@@ -18,7 +18,7 @@ const PostUpgrade = "post_upgrade"
 type Plan struct {
 	Format      string       `json:"format"`
 	Name        string       `json:"name,omitempty"`
-	Ordering    string       `json:"ordering"`
+	Ordering    string       `json:"ordering"` // barrier or dependencies: whether steps and waves are barriers
 	Parallelism int          `json:"parallelism,omitempty"`
 	Forks       int          `json:"forks,omitempty"`
 	HostsKnown  bool         `json:"hosts_known"` // an inventory was given

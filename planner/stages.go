@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/upstep/upstep/settings"
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -19,6 +20,9 @@ func (b *builder) stages() {
 		for w := range ph.waves {
 			stage.Waves = append(stage.Waves, b.wave(f, w+1))
 		}
+		if b.Settings.Ordering == settings.Dependencies {
+			b.loosen(ph, &stage)
+		}
 		b.sayRounds(stage)
 		b.planned = append(b.planned, stage)
 	}
@@ -26,7 +30,7 @@ func (b *builder) stages() {
 
 // rollback plans the same waves backwards: stages, waves, steps and services in
 // reverse, each service's tasks in their written order. A service that did nothing in a
-// stage has nothing to undo there.
+// stage has nothing to undo there. Its barriers stay, whatever the ordering.
 func (b *builder) rollback() {
 	for s, ph := range slices.Backward(b.graphs) {
 		stage := Stage{Name: b.stageNames[s]}
@@ -197,6 +201,6 @@ func (b *builder) fill(u *Unit, f *frame, n int, items []item) {
 			u.Segments = append(u.Segments, Segment{Service: svc.Name})
 		}
 		s := &u.Segments[len(u.Segments)-1]
-		s.Tasks = append(s.Tasks, b.taskID(f.list, t))
+		s.Tasks = append(s.Tasks, b.taskID(f.list, ts, it.task))
 	}
 }

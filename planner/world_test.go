@@ -44,7 +44,28 @@ func randomWorld(t testing.TB, m maker) planner.World {
 	if m.IntN(2) == 0 {
 		w.Inventory = m.inventory(t, count)
 	}
+	if m.IntN(3) == 0 {
+		m.balancer(w)
+	}
 	return w
+}
+
+// balancer makes the first service carry the traffic of some others, if it is placed.
+func (m maker) balancer(w planner.World) {
+	first := &w.Services[0]
+	if !slices.ContainsFunc(w.Roles, func(r roles.Role) bool {
+		return slices.ContainsFunc(r.Services, func(p roles.Placed) bool { return p.Service == first.Name })
+	}) {
+		return
+	}
+	for _, list := range []tasks.ListName{tasks.Unlink, tasks.Establish} {
+		first.Lists[list] = []tasks.Task{{Name: string(list), Pos: first.Pos, Index: 1, Text: "- name: x\n"}}
+	}
+	for i := range w.Services[1:] {
+		if s := &w.Services[i+1]; m.IntN(2) == 0 {
+			s.Behind, s.BehindPos = first.Name, s.Pos
+		}
+	}
 }
 
 func (m maker) service(i, n int) services.Service {
@@ -104,9 +125,12 @@ func (m maker) stepped(s *services.Service, list tasks.ListName) {
 		case 0:
 			t.Steps = []int{0, 1, 3}
 		case 1:
-			t.Steps, t.Split = []int{0}, true
+			t.Steps = []int{0} // a block that was split
 			u := t
 			u.Steps = []int{2, 3}
+			if list == tasks.Rollback && m.IntN(3) == 0 {
+				u.PostOnly = !t.PostOnly
+			}
 			s.Lists[list] = append(s.Lists[list], t, u)
 			continue
 		}

@@ -45,6 +45,10 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 		return size
 	}
 	for _, child := range n.Content {
+		if child.Kind == yaml.ScalarNode && child.Anchor == "" {
+			size++
+			continue
+		}
 		size += c.walk(child, depth+1)
 		if size > maxExpandedNodes && c.sizes != nil {
 			if !c.failed {

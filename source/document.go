@@ -20,13 +20,13 @@ type document struct {
 	hidden    map[int]bool // lines that begin with # and are text in quotes, no comments
 }
 
-func newDocument(f File) *document {
+func newDocument(f File, ascii bool) *document {
 	d := &document{name: f.Name, text: f.Text}
 	// YAML 1.1 breaks lines at these too. Hardly an editor does, so nothing is lost by
 	// writing values of such a file anew; a directive gives tags a meaning that a piece
 	// of the text alone would lose.
-	odd := oddBreaks(f.Text)
-	d.uncut = odd || directive(f.Text)
+	odd := oddBreaks(f.Text, ascii)
+	d.uncut = odd || bytes.HasPrefix(f.Text, []byte{'%'})
 	d.lineStart = make([]int, 1, bytes.Count(f.Text, []byte{'\n'})+2)
 	for at := 0; ; {
 		n := bytes.IndexByte(f.Text[at:], '\n')
@@ -36,16 +36,34 @@ func newDocument(f File) *document {
 		if n < 0 {
 			break
 		}
-		at += n + 1
+		if at += n + 1; at < len(f.Text) {
+			switch f.Text[at] {
+			case '%':
+				d.uncut = true
+			case '.':
+				if d.end == 0 && isMarker(firstLine(f.Text[at:]), "...") {
+					d.end = len(d.lineStart) + 1
+				}
+			}
+		}
 		d.lineStart = append(d.lineStart, at)
 	}
-	d.end = d.contentEnd()
+	if d.end == 0 {
+		d.end = d.lines() + 1
+	}
 	return d
+}
+
+func firstLine(text []byte) []byte {
+	if n := bytes.IndexAny(text, "\r\n"); n >= 0 {
+		return text[:n]
+	}
+	return text
 }
 
 // oddBreaks tells whether the text breaks lines at anything but \n and \r\n, or has a
 // byte order mark within, which is skipped at the start of a line.
-func oddBreaks(text []byte) bool {
+func oddBreaks(text []byte, ascii bool) bool {
 	for at := 0; ; {
 		n := bytes.IndexByte(text[at:], '\r')
 		if n < 0 {
@@ -54,6 +72,9 @@ func oddBreaks(text []byte) bool {
 		if at += n + 1; at == len(text) || text[at] != '\n' {
 			return true
 		}
+	}
+	if ascii {
+		return false
 	}
 	for _, b := range []string{"\u0085", "\u2028", "\u2029", "\ufeff"} {
 		if bytes.Contains(text, []byte(b)) {
@@ -78,10 +99,6 @@ func nextBreak(text []byte) int {
 	return -1
 }
 
-func directive(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("%")) || bytes.Contains(text, []byte("\n%"))
-}
-
 // lines is the number of lines that hold anything.
 func (d *document) lines() int {
 	n := len(d.lineStart)
@@ -89,19 +106,6 @@ func (d *document) lines() int {
 		n--
 	}
 	return n
-}
-
-// contentEnd gives the line after the document's last: that of "..." where the author
-// wrote one.
-func (d *document) contentEnd() int {
-	if bytes.Contains(d.text, []byte("\n...")) {
-		for l := 1; l <= d.lines(); l++ {
-			if isMarker(d.line(l), "...") {
-				return l
-			}
-		}
-	}
-	return d.lines() + 1
 }
 
 // secondDocument gives the line of the "---" that opens a second document; 0 for none.

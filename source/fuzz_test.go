@@ -10,7 +10,7 @@ import (
 // requirePlaces checks that every problem says where it is: a line of the file, and a
 // column of that line, or the file as a whole.
 func requirePlaces(t require.TestingT, f File, problems Problems) {
-	lines := newDocument(f).lines()
+	lines := newDocument(f, false).lines()
 	for _, p := range problems {
 		require.Equal(t, f.Name, p.File, "%v", p)
 		require.LessOrEqual(t, p.Line, lines, "%v", p)

@@ -5,6 +5,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ type File struct {
 // Parse reads the one YAML document of a file. What is wrong goes to the sink; the
 // second result is false when there is nothing usable to go on with.
 func Parse(f File, sink *Sink) (Node, bool) {
-	whole := Pos{File: f.Name}
+	whole, ascii := Pos{File: f.Name}, isASCII(f.Text)
 	switch {
 	case len(f.Text) > maxFileBytes:
 		sink.Errorf(whole, "file is larger than %d MiB", maxFileBytes>>20).WithHint("split it into several files")
@@ -37,12 +38,12 @@ func Parse(f File, sink *Sink) (Node, bool) {
 	case isUTF16(f.Text):
 		sink.Errorf(whole, "file is UTF-16").WithHint("save it as UTF-8")
 		return Node{}, false
-	case !utf8.Valid(f.Text):
+	case !ascii && !utf8.Valid(f.Text):
 		sink.Errorf(invalidUTF8(f), "file is not valid UTF-8").WithHint("save it as UTF-8")
 		return Node{}, false
 	}
 	f.Text = bytes.TrimPrefix(f.Text, []byte("\xef\xbb\xbf"))
-	d := newDocument(f)
+	d := newDocument(f, ascii)
 	dec := yaml.NewDecoder(bytes.NewReader(f.Text))
 	var root, second yaml.Node
 	err := guard(func() error { return dec.Decode(&root) })
@@ -78,6 +79,23 @@ func (d *document) moreThanOne(err error, second *yaml.Node, sink *Sink) {
 		at = Pos{File: d.name, Line: second.Line}
 	}
 	sink.Errorf(at, "a second document begins here and would be ignored").WithHint("put it into a file of its own")
+}
+
+// isASCII spares nearly all files the search for what only other characters can be.
+func isASCII(text []byte) bool {
+	const high = 0x8080808080808080
+	for ; len(text) >= 32; text = text[32:] {
+		le := binary.LittleEndian
+		if (le.Uint64(text)|le.Uint64(text[8:])|le.Uint64(text[16:])|le.Uint64(text[24:]))&high != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func isUTF16(text []byte) bool {

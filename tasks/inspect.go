@@ -12,7 +12,7 @@ type parts struct{ name, tags, block, rescue, always source.Node }
 // task notes what planning must know about a task: what it registers, notifies and
 // uses, and whether it runs once. Its keys are gone through once.
 func (rd reading) task(n source.Node) (p parts) {
-	t := &rd.it.report
+	t := rd.it.report
 	for k, v := range n.Pairs() {
 		key := k.Text()
 		switch key {

@@ -11,15 +11,18 @@ func (r *Reader) List(v source.Node, name ListName) []Task {
 	if !v.Exists() || !r.isTaskList(v, string(name)) {
 		return nil
 	}
-	items := r.items(v, name == Rollback)
-	out := make([]Task, 0, len(items))
+	items, reports := r.items(v, name == Rollback)
 	if !name.Stepped() {
 		for i := range items {
-			out = append(out, items[i].cut(v, nil))
+			items[i].cut(items[i].report, v, nil)
 		}
-		return out
+		return reports
 	}
 	all := r.stepsOf(items, name)
+	out := reports[:0] // in place, where no element becomes more than one task
+	if slices.ContainsFunc(items, func(it item) bool { return len(it.inner) > 0 }) {
+		out = make([]Task, 0, 2*len(items))
+	}
 	for i := range items {
 		out = items[i].expand(out, v, all)
 	}
@@ -104,8 +107,9 @@ type variant struct {
 func (it *item) expand(out []Task, list source.Node, all steps) []Task {
 	if len(it.inner) == 0 {
 		if in := it.place.in(all); len(in) > 0 {
-			t := it.cut(list, nil)
+			t := *it.report
 			t.Steps, t.PostOnly = in, it.place.post
+			it.cut(&t, list, nil)
 			out = append(out, t)
 		}
 		return out
@@ -134,8 +138,9 @@ func (it *item) expand(out []Task, list source.Node, all steps) []Task {
 		}
 	}
 	for _, v := range variants {
-		t := it.cut(list, v.drop)
+		t := *it.report
 		t.Steps, t.PostOnly = v.steps, v.post
+		it.cut(&t, list, v.drop)
 		out = append(out, t)
 	}
 	return out
@@ -162,11 +167,9 @@ func (it *item) without(step int, post bool, all steps) (drop []source.Node, kep
 	return drop, kept
 }
 
-// cut gives the element as a task, its text cut out of its file.
-func (it *item) cut(list source.Node, drop []source.Node) Task {
-	t := it.report
+// cut takes the text of the element out of its file.
+func (it *item) cut(t *Task, list source.Node, drop []source.Node) {
 	c := it.node.CutFrom(list, drop, it.notify)
 	t.Text, t.Notifies = c.Text, c.Marks
 	slices.SortFunc(t.Notifies, func(a, b source.Mark) int { return a.Start - b.Start })
-	return t
 }

@@ -11,7 +11,7 @@ type item struct {
 	node   source.Node
 	place  place  // of the whole element
 	inner  []leaf // the tasks of its block, with what each inherits; empty for a plain task
-	report Task   // name, what it registers and so on
+	report *Task  // name, what it registers and so on
 	notify []source.Node
 }
 
@@ -30,16 +30,17 @@ type reading struct {
 	rollback bool
 }
 
-// items reads the elements of a list.
-func (r *Reader) items(list source.Node, rollback bool) []item {
+// items reads the elements of a list; their reports stand in one slice, in the same order.
+func (r *Reader) items(list source.Node, rollback bool) ([]item, []Task) {
 	out := make([]item, 0, list.Len())
+	reports := make([]Task, list.Len())
 	index := 0
 	for n := range list.Elements() {
 		index++
 		if !r.isTask(n) {
 			continue
 		}
-		out = append(out, item{node: n})
+		out = append(out, item{node: n, report: &reports[len(out)]})
 		it := &out[len(out)-1]
 		it.report.Pos, it.report.Index = n.Pos(), index
 		rd := reading{r, it, rollback}
@@ -48,7 +49,7 @@ func (r *Reader) items(list source.Node, rollback bool) []item {
 		it.place = r.within(p.tags, place{}, rollback)
 		rd.lists(p, it.place, -1)
 	}
-	return out
+	return out, reports[:len(out)]
 }
 
 // isTask tells whether an element of a list can be a task, and reports what is wrong.

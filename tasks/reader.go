@@ -14,12 +14,13 @@ type Reader struct {
 	heat   bool // a TripleO template, in which Heat functions may stand
 	uses   map[string]source.Pos
 	locals map[string]bool
+	alone  map[int][]int // the steps of a task in one step
 }
 
 // NewReader gives a Reader whose problems go to the sink; heat says that the text
 // is a TripleO template, where calls of Heat functions are reported.
 func NewReader(sink *source.Sink, heat bool) *Reader {
-	return &Reader{sink: sink, heat: heat, uses: map[string]source.Pos{}, locals: map[string]bool{}}
+	return &Reader{sink: sink, heat: heat, uses: map[string]source.Pos{}, locals: map[string]bool{}, alone: map[int][]int{}}
 }
 
 // Uses gives the variables named so far that no task defines for itself, by name.

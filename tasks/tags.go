@@ -43,23 +43,43 @@ func (r *Reader) within(tags source.Node, above place, rollback bool) place {
 
 // words reads one word, or several with commas.
 func (r *Reader) words(v source.Node, p *place, rollback bool) {
-	for word := range strings.SplitSeq(v.Text(), ",") {
+	for text, more := v.Text(), true; more; {
+		var word string
+		word, text, more = strings.Cut(text, ",")
 		switch word = strings.TrimSpace(word); {
 		case word == "common":
 			p.common = true
 		case word == PostUpgradeTag && rollback:
 			p.post = true
 		case len(word) >= len("step1") && strings.EqualFold(word[:4], "step"):
-			if n, ok := r.step(word, v.Pos()); ok && !slices.Contains(p.steps, n) {
-				p.steps = append(slices.Clip(p.steps), n)
-				slices.Sort(p.steps)
+			if n, ok := r.step(word, v.Pos()); ok {
+				p.steps = r.with(p.steps, n)
 			}
 		}
 	}
 }
 
+// with gives steps with one more. Most tasks are in one step: those share their slice.
+func (r *Reader) with(steps []int, n int) []int {
+	if len(steps) == 0 {
+		if r.alone[n] == nil {
+			r.alone[n] = []int{n}
+		}
+		return r.alone[n]
+	}
+	if slices.Contains(steps, n) {
+		return steps
+	}
+	out := append(slices.Clone(steps), n)
+	slices.Sort(out)
+	return out
+}
+
 // step reads the number of a tag that begins as a step does.
 func (r *Reader) step(word string, at source.Pos) (int, bool) {
+	if c := word[4] - '0'; len(word) == 5 && word[:4] == "step" && c <= 9 {
+		return int(c), true
+	}
 	digits := strings.TrimLeft(word[4:], "sS _:=-#")
 	if first, rest, several := strings.Cut(digits, " "); several && isNumber(first) {
 		r.sink.Errorf(at, "tag %q is no step", word).

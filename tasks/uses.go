@@ -33,6 +33,9 @@ func (r *Reader) use(key string, v source.Node, t *Task) {
 
 func (r *Reader) useText(bare bool, v source.Node, t *Task) {
 	text := v.Text()
+	if !bare && strings.IndexByte(text, '{') < 0 {
+		return
+	}
 	x := expression{r: r, t: t, v: v, across: strings.Contains(text, "vars")}
 	if bare {
 		x.read(text, 0)

@@ -1,0 +1,94 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/tasks"
+)
+
+// members resolves the hosts of every role.
+func (b *builder) members() {
+	b.hosts = make([][]string, len(b.Roles))
+	b.shared = make([][]bool, len(b.Roles))
+	for r := range b.Roles {
+		b.shared[r] = make([]bool, len(b.Roles))
+	}
+	if b.Inventory == nil {
+		return
+	}
+	on := map[string][]int{} // roles of each host
+	for r := range b.Roles {
+		role := &b.Roles[r]
+		if role.Hosts == "" {
+			continue // its input has no value, which is reported where it is declared
+		}
+		hosts, err := b.Inventory.Match(role.Hosts)
+		if err != nil {
+			b.sink.Errorf(role.HostsPos, "%v", err)
+			continue
+		}
+		if len(hosts) == 0 && !role.Optional {
+			b.sink.Errorf(role.HostsPos, "role %q has no hosts: %q matches none of the inventory's %d", role.Name, role.Hosts, len(b.Inventory.Hosts())).
+				WithHint("mend the pattern or the inventory, or say optional: true")
+		}
+		b.hosts[r] = hosts
+		for _, h := range hosts {
+			for _, q := range on[h] {
+				if !b.shared[r][q] {
+					b.shared[r][q], b.shared[q][r] = true, true
+					b.say(role.Name, fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), role.Pos)
+				}
+			}
+			on[h] = append(on[h], r)
+		}
+	}
+}
+
+// behind looks at the services whose traffic others carry.
+func (b *builder) behind() {
+	names := b.serviceNames()
+	for i := range b.Services {
+		svc := &b.Services[i]
+		if svc.Behind == "" {
+			continue
+		}
+		c, known := b.index[svc.Behind]
+		switch {
+		case !known:
+			b.unknown(svc.BehindPos, svc.Behind, names)
+		case c == i:
+			b.sink.Errorf(svc.BehindPos, "%s is behind itself", svc.Name).WithHint("behind: names the service that carries its traffic, such as a load balancer")
+		default:
+			b.checkCarrier(svc, i, c)
+		}
+	}
+}
+
+func (b *builder) checkCarrier(svc *services.Service, i, c int) {
+	carrier := &b.Services[c]
+	if len(carrier.Lists[tasks.Unlink]) == 0 || len(carrier.Lists[tasks.Establish]) == 0 {
+		b.sink.Errorf(svc.BehindPos, "%s carries no traffic for others: it has no unlink_tasks and establish_tasks", carrier.Name).
+			WithHint("give it both in " + carrier.Pos.File)
+	}
+	some := func(placements []int) bool {
+		return slices.ContainsFunc(placements, func(p int) bool { return len(b.hosts[b.placements[p].role]) > 0 })
+	}
+	switch {
+	case len(b.standing[c]) == 0:
+		b.sink.Errorf(svc.BehindPos, "%s is behind %s, which is placed on no role", svc.Name, carrier.Name).
+			WithHint("place " + carrier.Name + " on the role of the hosts that carry the traffic")
+	case some(b.standing[i]) && !some(b.standing[c]) && !slices.ContainsFunc(b.standing[c], func(p int) bool { return !b.Roles[b.placements[p].role].Optional }):
+		// Without a host to delegate to, nobody would be taken out of traffic. A role that
+		// is not optional is reported itself.
+		b.sink.Errorf(svc.BehindPos, "%s is behind %s, whose roles have no hosts", svc.Name, carrier.Name).
+			WithHint("mend the hosts of " + b.Roles[b.placements[b.standing[c][0]].role].Name + ", or the inventory")
+	}
+	for _, list := range []tasks.ListName{tasks.Drain, tasks.Restore} {
+		if ts := svc.Lists[list]; len(ts) > 0 {
+			b.sink.Warnf(ts[0].Pos, "%s of %s do not run: it is behind %s, which takes its hosts out of traffic and puts them back", list, svc.Name, carrier.Name).
+				WithHint("move them to its upgrade_tasks, or take behind: away")
+		}
+	}
+}
