@@ -127,7 +127,7 @@ func (g *Graph) looseStage(s Stage, gate string) (string, error) {
 	}
 	for _, w := range s.Waves {
 		units := slices.Clone(w.Health)
-		for i := len(w.Steps) - 1; i >= 0; i-- {
+		for i := range slices.Backward(w.Steps) {
 			units = slices.Concat(w.Steps[i].Units, units)
 		}
 		for _, u := range units {

@@ -99,7 +99,7 @@ func (c *checker) loose(s planner.Stage, o *unitOrder) {
 					end = gates[c.w.Roles[from.role].Name+string(rune(x.wave))]
 				}
 				c.require(x.wave < y.wave && o.ordered(end, y.id), "%s does not wait for the end of %s, upgraded", y.id, x.id)
-			case a.step <= b.step && x.id != y.id && !(x.track && y.track):
+			case a.step <= b.step && x.id != y.id && (!x.track || !y.track):
 				c.require(o.ordered(x.id, y.id), "%s does not wait for %s", y.id, x.id)
 			}
 			wanted[c.w.Roles[from.role].Name+" "+c.w.Roles[to.role].Name] = true

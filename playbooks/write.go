@@ -130,6 +130,14 @@ func survey(dir string, t *Tree) (*disk, error) {
 // look compares one file of the tree with the disk.
 func (d *disk) look(f File, recorded map[string]string) error {
 	path := filepath.Join(d.dir, f.Path)
+	for parent := filepath.Dir(f.Path); parent != "."; parent = filepath.Dir(parent) {
+		// Something else where the tree needs a folder is not ours to replace.
+		if info, err := os.Lstat(filepath.Join(d.dir, parent)); err == nil && !info.IsDir() && recorded[parent] == "" {
+			if !slices.Contains(d.refused.Strays, parent) {
+				d.refused.Strays = append(d.refused.Strays, parent)
+			}
+		}
+	}
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		d.written.Created = append(d.written.Created, f.Path)

@@ -98,6 +98,9 @@ func (a *app) emit(plan *planner.Plan, out string, overwrite, check bool) error 
 		return err
 	}
 	dir := a.path(out)
+	if err := a.refuseOut(dir); err != nil {
+		return err
+	}
 	if check {
 		w, err := playbooks.Compare(dir, tree)
 		if err != nil {
@@ -121,6 +124,24 @@ func (a *app) emit(plan *planner.Plan, out string, overwrite, check bool) error 
 		a.printf("%s: %d created, %d changed, %d removed, %d unchanged\n", out, len(w.Created), len(w.Changed), len(w.Removed), w.Unchanged)
 	}
 	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), shellWord(filepath.Join(dir, "upgrade.yml")))
+	return nil
+}
+
+// refuseOut refuses a folder for the tree that is the project, holds it, or is one of its inputs.
+func (a *app) refuseOut(dir string) error {
+	out, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	for _, own := range []string{".", "services", "roles", a.services} {
+		input, err := filepath.Abs(a.path(own))
+		if err != nil {
+			return err
+		}
+		if rel, err := filepath.Rel(out, input); err == nil && (rel == "." || filepath.IsLocal(rel)) {
+			return usageError{fmt.Errorf("--out %s is or holds what the plan is made from", dir), "name a folder of its own, such as playbooks"}
+		}
+	}
 	return nil
 }
 
@@ -161,6 +182,18 @@ func savePlan(path string, plan *planner.Plan) error {
 	doc, err := plan.Encode()
 	if err != nil {
 		return err
+	}
+	if old, err := os.Lstat(path); err == nil {
+		if !old.Mode().IsRegular() {
+			return usageError{fmt.Errorf("%s is no regular file", path), "--save names the file to write; --output json prints the plan"}
+		}
+		text, err := os.ReadFile(path) //nolint:gosec // the operator names it
+		if err != nil {
+			return err
+		}
+		if _, err := planner.Decode(text); err != nil {
+			return usageError{fmt.Errorf("%s exists and is no plan", path), "--save overwrites only an earlier plan: name another file"}
+		}
 	}
 	return atomically(path, doc)
 }
