@@ -96,6 +96,7 @@ func (r *renderer) preflight() {
 		u, has := units[role.Name]
 		r.emit(w, play{
 			name: "Preflight: " + role.Name, hosts: role.Hosts, own: role.Play, tags: []string{"upstep_preflight"},
+			id:   "preflight/" + role.Name,
 			vars: []string{"step: 0", "upstep_stage: preflight", "upstep_role: " + role.Name}, services: servicesOf(u),
 			body: func(w *writer) {
 				w.linef("    - name: The host answers")
@@ -153,6 +154,7 @@ func (r *renderer) deployment(path, title string, list []planner.Deployment) {
 		}
 		r.write(file, t)
 		r.emit(w, play{
+			id:   strings.TrimSuffix(file, ".yml"),
 			name: capital(d.Name), hosts: d.Hosts, own: d.Play, tags: []string{"upstep_" + folder}, failure: allFail(),
 			vars: append([]string{"step: 0", "upstep_stage: " + folder, "upstep_role: ''"}, lines(d.Vars)...),
 			body: func(w *writer) {

@@ -13,6 +13,7 @@ import (
 // play is one Ansible play of a playbook.
 type play struct {
 	name     string
+	id       string // of what it works on, for who runs it; see Play
 	hosts    string
 	tags     []string
 	own      []planner.Keyword // the play keywords of its role, nearer than the deployment's
@@ -44,6 +45,9 @@ func (r *renderer) emit(w *writer, p play) {
 	r.varsFiles(w, keywords)
 	if len(p.tags) > 0 {
 		w.linef("  tags: [%s]", strings.Join(p.tags, ", "))
+	}
+	if p.id != "" {
+		p.vars = append(p.vars, "upstep_unit: "+p.id)
 	}
 	if len(p.vars) > 0 {
 		w.linef("  vars:")
@@ -93,6 +97,7 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 	role := r.role[u.Role]
 	return play{
 		name:     r.title(stage, wave, u) + ": " + u.Role + suffix(u.ID),
+		id:       u.ID,
 		hosts:    role.Hosts,
 		own:      role.Play,
 		tags:     tags(stage, wave, u),

@@ -207,8 +207,10 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		all.Percentage = 100 // what was upgraded goes back, whatever share it is
 		ro = &all
 	}
+	plays := trackPlays(stage, wave.Number, t, ro)
+	i := slices.IndexFunc(plays, func(p Play) bool { return p.Batches })
 	var steps, before, after []planner.Unit
-	for _, u := range t.Parts {
+	for _, u := range plays[i].Units {
 		switch u.Kind {
 		case planner.KindStep:
 			steps = append(steps, u)
@@ -223,29 +225,25 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		hosts: role.Hosts, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
 		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
-	whole := func(part string, units []planner.Unit) {
+	whole := func(part string, of Play) {
 		p := base
+		p.id = of.ID
 		p.name = title(stage, wave.Number, part) + ": " + t.Role
 		p.failure = allFail()
 		p.body = func(w *writer) {
 			r.canary(w, ro)
-			for _, u := range units {
+			for _, u := range of.Units {
 				r.unitTasks(w, u)
 				w.linef("")
 			}
 		}
 		r.emit(w, p)
 	}
-	if ro.Drain == "role" && len(before) > 0 {
-		whole("out of traffic", before)
-		before = nil
-	}
-	var last []planner.Unit
-	if ro.Drain == "role" {
-		last = slices.DeleteFunc(slices.Clone(after), func(u planner.Unit) bool { return u.Kind != planner.KindRestore })
-		after = slices.DeleteFunc(slices.Clone(after), func(u planner.Unit) bool { return u.Kind == planner.KindRestore })
+	for _, of := range plays[:i] {
+		whole("out of traffic", of)
 	}
 	p := base
+	p.id = plays[i].ID
 	p.name = title(stage, wave.Number, "in batches") + ": " + t.Role
 	// No failure policy on the play itself: the batch's other hosts go on to their health
 	// gate and back into traffic; only then does the last task stop the role.
@@ -271,8 +269,8 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		}
 	}
 	r.emit(w, p)
-	if len(last) > 0 {
-		whole("back into traffic", last)
+	for _, of := range plays[i+1:] {
+		whole("back into traffic", of)
 	}
 	if ro.Percentage < 100 {
 		r.canaryEnd(w, base, stage, wave.Number, t.Role, ro)

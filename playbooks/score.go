@@ -1,0 +1,78 @@
+package playbooks
+
+import (
+	"strings"
+
+	"github.com/upstep/upstep/planner"
+)
+
+// Play is one play of a role's playbook that works on units. It carries its ID in the
+// variable upstep_unit.
+type Play struct {
+	ID      string // a unit's; for a play in batches STAGE/WAVE/ROLE
+	Role    string
+	Stage   string
+	Wave    int
+	Units   []planner.Unit
+	Batches bool // it comes once for each batch
+}
+
+// RolePlays gives the plays of a role's playbook, in their order.
+func RolePlays(p *planner.Plan, role string) []Play {
+	var out []Play
+	for _, s := range p.Stages {
+		for _, w := range s.Waves {
+			one := func(u planner.Unit) {
+				if u.Role == role {
+					out = append(out, Play{ID: u.ID, Role: role, Stage: s.Name, Wave: w.Number, Units: []planner.Unit{u}})
+				}
+			}
+			for _, st := range w.Steps {
+				for _, u := range st.Units {
+					one(u)
+				}
+			}
+			for _, u := range w.Health {
+				one(u)
+			}
+			for _, t := range w.Tracks {
+				if t.Role == role {
+					out = append(out, trackPlays(s.Name, w.Number, t, p.RoleByName(role).Rolling)...)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// trackPlays gives the plays of a track: one in batches or, where the whole role leaves
+// traffic at once, one before and one after it.
+func trackPlays(stage string, wave int, t planner.Track, ro *planner.Rolling) []Play {
+	batches := Play{ID: trackID(t), Role: t.Role, Stage: stage, Wave: wave, Batches: true}
+	out, back := batches, batches
+	out.Batches, back.Batches = false, false
+	for _, u := range t.Parts {
+		switch {
+		case ro.Drain == "role" && u.Kind == planner.KindDrain:
+			out.ID, out.Units = u.ID, append(out.Units, u)
+		case ro.Drain == "role" && u.Kind == planner.KindRestore:
+			back.ID, back.Units = u.ID, append(back.Units, u)
+		default:
+			batches.Units = append(batches.Units, u)
+		}
+	}
+	var plays []Play
+	for _, p := range []Play{out, batches, back} {
+		if len(p.Units) > 0 {
+			plays = append(plays, p)
+		}
+	}
+	return plays
+}
+
+// trackID is STAGE/WAVE/ROLE: what its parts' ids have without the part.
+func trackID(t planner.Track) string {
+	id := t.Parts[0].ID
+	end := strings.LastIndexByte(id, '/')
+	return id[:strings.LastIndexByte(id[:end], '/')] + "/" + t.Role
+}
