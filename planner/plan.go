@@ -37,6 +37,7 @@ type Plan struct {
 	Notes       []Note       `json:"notes,omitempty"`
 	Sources     []Source     `json:"sources,omitempty"`
 	graph       *Graph
+	lookup      *lookup
 }
 
 // Input is a parameter of the run and its value, as JSON.

@@ -98,17 +98,7 @@ func (r *renderer) preflight() {
 			name: "Preflight: " + role.Name, hosts: role.Hosts, own: role.Play, tags: []string{"upstep_preflight"},
 			id:   "preflight/" + role.Name,
 			vars: []string{"step: 0", "upstep_stage: preflight", "upstep_role: " + role.Name}, services: servicesOf(u),
-			body: func(w *writer) {
-				w.linef("    - name: The host answers")
-				w.linef("      ansible.builtin.ping:")
-				w.linef("")
-				r.hostsTasks(w, role.Name)
-				if has {
-					w.linef("")
-					w.linef("    - name: %s", source.Quote("Checks of "+role.Name))
-					w.linef("      ansible.builtin.import_tasks: %s.yml", u.ID)
-				}
-			},
+			body: func(w *writer) { r.preflightTasks(w, role.Name, u, has) },
 		})
 	}
 	for i := range r.plan.Roles {
@@ -119,17 +109,46 @@ func (r *renderer) preflight() {
 				w.linef("    - name: %s", source.Quote("Every host of "+role.Name+" is ready"))
 				w.linef("      ansible.builtin.assert:")
 				w.linef("        that:")
+				w.linef("          - upstep_answer.ping is defined")
 				w.linef("          - upstep_preflight is not defined")
 				w.linef("          - ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0")
 				w.linef("        fail_msg: >-")
-				w.linef("          {{ (upstep_preflight | default([])) | join('; ') }}")
-				w.linef("          {{ 'no answer from ' ~ (ansible_play_hosts_all | difference(ansible_play_hosts) | join(', '))")
-				w.linef("          if ansible_play_hosts_all | difference(ansible_play_hosts) | length > 0 else '' }}")
+				w.linef("          {{ (['no answer: ' ~ upstep_answer.msg | default('')] if upstep_answer.ping is not defined")
+				w.linef("          else upstep_preflight | default(['lost: ' ~ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ')]))")
+				w.linef("          | join('; ') }}")
 				w.linef("        quiet: true")
 			},
 		})
 	}
 	r.write("preflight.yml", w)
+}
+
+// preflightTasks asks whether the hosts answer, and runs the checks of those that do. A
+// host that does not stays in the play: else Ansible ends the playbook when none of a
+// role's answers, and the other roles' checks are never seen.
+func (r *renderer) preflightTasks(w *writer, role string, u planner.Unit, has bool) {
+	tagGuard(w)
+	w.linef("    - name: The host answers")
+	w.linef("      ansible.builtin.ping:")
+	w.linef("      register: upstep_answer")
+	w.linef("      failed_when: false")
+	w.linef("      ignore_unreachable: true")
+	w.linef("")
+	w.linef("    - name: %s", source.Quote("Look at the hosts of "+role))
+	w.linef("      when: upstep_answer.ping is defined")
+	w.linef("      block:")
+	hostsTasks(w, role, 8)
+	if has {
+		w.linef("")
+		w.linef("        - name: %s", source.Quote("Checks of "+role))
+		w.linef("          ansible.builtin.import_tasks: %s.yml", u.ID)
+	}
+	w.linef("      rescue:")
+	w.linef("        - name: Note that the host is not ready")
+	w.linef("          ansible.builtin.set_fact:")
+	w.linef("            upstep_preflight: >-")
+	w.linef("              {{ upstep_preflight | default([]) + [ansible_failed_task.name ~ ': '")
+	w.linef("              ~ (ansible_failed_result.msg | default('failed'))] }}")
 }
 
 // deployment writes plays that belong to no service.

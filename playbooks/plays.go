@@ -262,12 +262,16 @@ func (r *renderer) hostsPlay(name string) play {
 	role := r.role[name]
 	return play{
 		name: "Hosts of " + name, hosts: role.Hosts, own: role.Play, tags: []string{"always"}, failure: allFail(),
-		body: func(w *writer) { r.hostsTasks(w, name) },
+		body: func(w *writer) {
+			tagGuard(w)
+			hostsTasks(w, name, 4)
+		},
 	}
 }
 
-func (r *renderer) hostsTasks(w *writer, name string) {
-	// Tags of tasks would leave out draining, health gates and the question for lost hosts.
+// tagGuard refuses tags of tasks, which would leave out draining, health gates and the
+// question for lost hosts.
+func tagGuard(w *writer) {
 	w.linef("    - name: Only upstep's own tags choose what runs")
 	w.linef("      ansible.builtin.assert:")
 	w.linef("        that: ansible_run_tags | reject('match', '^(all|upstep_.*)$') | list | length == 0")
@@ -275,14 +279,18 @@ func (r *renderer) hostsTasks(w *writer, name string) {
 	w.linef("        quiet: true")
 	w.linef("      run_once: true")
 	w.linef("")
-	w.linef("    - name: %s", source.Quote("Name the hosts of "+name))
-	w.linef("      ansible.builtin.group_by:")
-	w.linef("        key: %s", groupName(name))
-	w.linef("      changed_when: false")
+}
+
+func hostsTasks(w *writer, role string, indent int) {
+	pad := strings.Repeat(" ", indent)
+	w.linef("%s- name: %s", pad, source.Quote("Name the hosts of "+role))
+	w.linef("%s  ansible.builtin.group_by:", pad)
+	w.linef("%s    key: %s", pad, groupName(role))
+	w.linef("%s  changed_when: false", pad)
 	w.linef("")
-	w.linef("    - name: Gather facts that are not known yet")
-	w.linef("      ansible.builtin.setup:")
-	w.linef("      when: ansible_facts.gather_subset is not defined")
+	w.linef("%s- name: Gather facts that are not known yet", pad)
+	w.linef("%s  ansible.builtin.setup:", pad)
+	w.linef("%s  when: ansible_facts.gather_subset is not defined", pad)
 }
 
 func groupName(role string) string { return "upstep_role_" + strings.ReplaceAll(role, "-", "_") }
