@@ -86,7 +86,7 @@ func named(name string) string {
 func (r *renderer) preflight() {
 	w := &writer{}
 	w.linef("---")
-	w.comment("Before anything changes: every host answers and is ready. All checks run; the last plays stop where one failed.")
+	w.comment("Before anything changes: every host answers and is ready. All checks run; the last play stops where one failed.")
 	units := map[string]planner.Unit{}
 	for _, u := range r.plan.Preflight {
 		units[u.Role] = u
@@ -101,25 +101,28 @@ func (r *renderer) preflight() {
 			body: func(w *writer) { r.preflightTasks(w, role.Name, u, has) },
 		})
 	}
-	for i := range r.plan.Roles {
-		role := &r.plan.Roles[i]
-		r.emit(w, play{
-			name: "Ready: " + role.Name, hosts: role.Hosts, own: role.Play, tags: []string{"upstep_preflight"}, failure: allFail(),
-			body: func(w *writer) {
-				w.linef("    - name: %s", source.Quote("Every host of "+role.Name+" is ready"))
-				w.linef("      ansible.builtin.assert:")
-				w.linef("        that:")
-				w.linef("          - upstep_answer.ping is defined")
-				w.linef("          - upstep_preflight is not defined")
-				w.linef("          - ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0")
-				w.linef("        fail_msg: >-")
-				w.linef("          {{ (['no answer: ' ~ upstep_answer.msg | default('')] if upstep_answer.ping is not defined")
-				w.linef("          else upstep_preflight | default(['lost: ' ~ ansible_play_hosts_all | difference(ansible_play_hosts) | join(', ')]))")
-				w.linef("          | join('; ') }}")
-				w.linef("        quiet: true")
-			},
-		})
-	}
+	// One play for all, so that nothing of what is wrong stays unsaid.
+	r.emit(w, play{
+		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allFail(),
+		body: func(w *writer) {
+			// Before the question: Ansible takes hosts out as they answer.
+			w.linef("    - name: Hosts that were lost on the way")
+			w.linef("      ansible.builtin.set_fact:")
+			w.linef("        upstep_lost: \"{{ ansible_play_hosts_all | difference(ansible_play_hosts) }}\"")
+			w.linef("")
+			w.linef("    - name: Every host is ready")
+			w.linef("      ansible.builtin.assert:")
+			w.linef("        that:")
+			w.linef("          - upstep_answer.ping is defined")
+			w.linef("          - upstep_preflight is not defined")
+			w.linef("          - upstep_lost | length == 0")
+			w.linef("        fail_msg: >-")
+			w.linef("          {{ (['no answer: ' ~ upstep_answer.msg | default('')] if upstep_answer.ping is not defined")
+			w.linef("          else upstep_preflight | default(['no answer from ' ~ upstep_lost | join(', ')]))")
+			w.linef("          | join('; ') }}")
+			w.linef("        quiet: true")
+		},
+	})
 	r.write("preflight.yml", w)
 }
 
@@ -128,6 +131,7 @@ func (r *renderer) preflight() {
 // role's answers, and the other roles' checks are never seen.
 func (r *renderer) preflightTasks(w *writer, role string, u planner.Unit, has bool) {
 	tagGuard(w)
+	nameHosts(w, role)
 	w.linef("    - name: The host answers")
 	w.linef("      ansible.builtin.ping:")
 	w.linef("      register: upstep_answer")
@@ -137,7 +141,7 @@ func (r *renderer) preflightTasks(w *writer, role string, u planner.Unit, has bo
 	w.linef("    - name: %s", source.Quote("Look at the hosts of "+role))
 	w.linef("      when: upstep_answer.ping is defined")
 	w.linef("      block:")
-	hostsTasks(w, role, 8)
+	gatherFacts(w, 8)
 	if has {
 		w.linef("")
 		w.linef("        - name: %s", source.Quote("Checks of "+role))

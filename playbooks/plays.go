@@ -264,7 +264,8 @@ func (r *renderer) hostsPlay(name string) play {
 		name: "Hosts of " + name, hosts: role.Hosts, own: role.Play, tags: []string{"always"}, failure: allFail(),
 		body: func(w *writer) {
 			tagGuard(w)
-			hostsTasks(w, name, 4)
+			nameHosts(w, name)
+			gatherFacts(w, 4)
 		},
 	}
 }
@@ -281,13 +282,17 @@ func tagGuard(w *writer) {
 	w.linef("")
 }
 
-func hostsTasks(w *writer, role string, indent int) {
-	pad := strings.Repeat(" ", indent)
-	w.linef("%s- name: %s", pad, source.Quote("Name the hosts of "+role))
-	w.linef("%s  ansible.builtin.group_by:", pad)
-	w.linef("%s    key: %s", pad, groupName(role))
-	w.linef("%s  changed_when: false", pad)
+// nameHosts gives the role's hosts a group, which plays over several roles go by.
+func nameHosts(w *writer, role string) {
+	w.linef("    - name: %s", source.Quote("Name the hosts of "+role))
+	w.linef("      ansible.builtin.group_by:")
+	w.linef("        key: %s", groupName(role))
+	w.linef("      changed_when: false")
 	w.linef("")
+}
+
+func gatherFacts(w *writer, indent int) {
+	pad := strings.Repeat(" ", indent)
 	w.linef("%s- name: Gather facts that are not known yet", pad)
 	w.linef("%s  ansible.builtin.setup:", pad)
 	w.linef("%s  when: ansible_facts.gather_subset is not defined", pad)
