@@ -76,3 +76,6 @@ func trackID(t planner.Track) string {
 	end := strings.LastIndexByte(id, '/')
 	return id[:strings.LastIndexByte(id[:end], '/')] + "/" + t.Role
 }
+
+// RoleBook names the playbook of a role.
+func RoleBook(role string) string { return role + ".yml" }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 )
 
@@ -20,19 +21,20 @@ type lane struct {
 	number  int          // of the process, in the run
 	gate    *event.Event // it waits here
 	current *play        // it works on this
-	adopted bool         // left by an upstep that was killed: it takes no answer
-	ending  bool         // it was told to end
-	known   int          // how much of the shared values it knows
+	folder  string       // of the process
+	adopted bool         // left by an upstep that was killed: nobody answers it
+	known   int          // how much of the shared values it was told
+	reached int          // the furthest unit of the current play that began
 	at      map[string]*seat
 }
 
 // seat is how far a host is in the lane's current play.
 type seat struct {
-	unit  int  // the unit of the play that it was last seen in; -1 before the first event
-	last  bool // it came to that unit's end
-	lost  bool
-	whole bool // it went through all of the play's units
-	retry bool // a failed try of the play was rescued
+	unit    int  // the unit of the play that it was last seen in; -1 before the first
+	last    bool // it came to that unit's end
+	whole   bool // it went through all units of the play
+	lost    bool
+	changed bool // in the unit
 }
 
 // dispatch gives leave to what may begin, and starts processes for it.
@@ -40,7 +42,7 @@ func (r *run) dispatch(ctx context.Context) {
 	ready := r.score.ready()
 	for _, l := range r.lanes {
 		if l.gate != nil && !l.adopted {
-			r.atGate(l, ready)
+			r.atGate(ctx, l, ready)
 		}
 	}
 	if r.stopping != "" {
@@ -53,15 +55,15 @@ func (r *run) dispatch(ctx context.Context) {
 		}
 	}
 	for _, p := range ready {
-		l := r.laneOf(p)
-		if l.process != nil || !r.mayBegin(p) {
+		l := r.laneOf(p.book)
+		if l.process != nil || !r.mayBegin(ctx, p) {
 			continue
 		}
 		if r.Parallelism > 0 && busy >= r.Parallelism && !r.makeRoom(ready) {
 			return
 		}
 		if err := r.start(ctx, l); err != nil {
-			r.fail(p, "", err)
+			r.fail(p, err)
 			continue
 		}
 		busy++
@@ -69,53 +71,52 @@ func (r *run) dispatch(ctx context.Context) {
 }
 
 // atGate answers the play that a lane waits at, or lets it wait.
-func (r *run) atGate(l *lane, ready []*play) {
-	if r.stopping != "" || !r.wanted(l) {
-		r.answer(l, event.Answer{Do: event.Stop})
-		return
-	}
-	if l.gate.Unit == "" { // it names the role's hosts and gathers their facts
-		r.answer(l, event.Answer{Do: event.Go, Hosts: l.allHosts()})
-		return
-	}
-	p := r.score.byID[l.gate.Unit]
+func (r *run) atGate(ctx context.Context, l *lane, ready []*play) {
+	id := l.gate.Unit
+	p := r.score.byID[id]
 	switch {
-	case p == nil || p.state != waiting && p.state != running:
-		r.answer(l, event.Answer{Do: event.Skip})
-	case l.passed(p) != nil:
-		// The play before has hosts left, such as those of a batch that is tried again:
-		// another process takes them.
+	case r.stopping != "" || !l.wanted():
 		r.answer(l, event.Answer{Do: event.Stop})
-	case slices.Contains(ready, p) && r.mayBegin(p):
+	case id == "": // it names the role's hosts and gathers their facts
+		r.answer(l, event.Answer{Do: event.Go, Hosts: l.allHosts()})
+	case p == nil || p.state != waiting:
+		r.answer(l, event.Answer{Do: event.Skip})
+	case l.passed(p):
+		// A play before has hosts left, such as those of a batch that lost one: another
+		// process takes them.
+		r.answer(l, event.Answer{Do: event.Stop})
+	case slices.Contains(ready, p) && r.mayBegin(ctx, p):
 		r.begin(l, p)
 	}
 }
 
-// passed gives a play that the lane came past while it still has hosts to do.
-func (l *lane) passed(p *play) *play {
+// passed tells whether the lane came past a play that still waits.
+func (l *lane) passed(p *play) bool {
 	for _, q := range l.plays {
 		if q == p {
-			return nil
+			return false
 		}
-		if (q.state == waiting || q.state == running) && len(q.due) > 0 {
-			return q
+		if q.state == waiting {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// wanted tells whether a lane still has something to do in this invocation.
-func (r *run) wanted(l *lane) bool {
-	return slices.ContainsFunc(l.plays, func(p *play) bool { return p.state == waiting || p.state == running })
+// wanted tells whether a lane has anything to do yet in this invocation.
+func (l *lane) wanted() bool {
+	return slices.ContainsFunc(l.plays, func(p *play) bool { return p.state == waiting })
 }
 
+// allHosts gives the hosts that the lane's plays still have to do; none for those of a
+// deployment, which are known when they are there.
 func (l *lane) allHosts() []string {
 	var out []string
 	for _, p := range l.plays {
-		if p.state != waiting && p.state != running {
+		if p.state != waiting {
 			continue
 		}
-		for _, h := range p.due {
+		for _, h := range p.take {
 			if !slices.Contains(out, h) {
 				out = append(out, h)
 			}
@@ -135,15 +136,16 @@ func (r *run) makeRoom(ready []*play) bool {
 	return false
 }
 
-func (r *run) laneOf(p *play) *lane {
+// laneOf gives the lane of a playbook.
+func (r *run) laneOf(book string) *lane {
 	for _, l := range r.lanes {
-		if l.book == p.book {
+		if l.book == book {
 			return l
 		}
 	}
-	l := &lane{book: p.book}
+	l := &lane{book: book}
 	for _, q := range r.score.plays {
-		if q.book == p.book {
+		if q.book == book {
 			l.plays = append(l.plays, q)
 		}
 	}
@@ -151,31 +153,30 @@ func (r *run) laneOf(p *play) *lane {
 	return l
 }
 
-// start makes the process of a lane. It touches no host before it is answered.
+// start makes the process of a lane.
 func (r *run) start(ctx context.Context, l *lane) error {
 	r.number++
-	folder := filepath.Join(r.Folder, fmt.Sprintf("%02d-%s", r.number, strings.TrimSuffix(l.book, ".yml")))
-	r.record.processStarted(r.number, l.book, folder, r.Now())
-	if err := r.commit(ctx); err != nil {
+	l.number, l.known, l.adopted = r.number, 0, false
+	l.folder = filepath.Join(r.Folder, fmt.Sprintf("%02d-%s", r.number, strings.TrimSuffix(l.book, ".yml")))
+	r.record.processStarted(journal.Process{Number: r.number, Book: l.book, Folder: l.folder, Started: r.Now()})
+	if err := r.record.commit(ctx); err != nil {
 		return err
 	}
-	p, err := r.Executor.Start(context.WithoutCancel(ctx), Job{Folder: folder, Book: l.book})
+	p, err := r.Executor.Start(context.WithoutCancel(ctx), Job{Folder: l.folder, Book: l.book})
 	if err != nil {
 		r.record.processEnded(r.number, err.Error(), r.Now())
 		return err
 	}
-	l.process, l.number, l.known, l.adopted = p, r.number, 0, false
-	go r.pump(context.WithoutCancel(ctx), l, p)
+	r.follow(context.WithoutCancel(ctx), l, p)
 	return nil
 }
 
-// answer is sent when what it stands for is written down.
+// answer is sent when what it stands for is on disk.
 func (r *run) answer(l *lane, a event.Answer) {
 	if a.Do == event.Go {
-		a.Values, l.known = r.values.since(l.known, l)
-	}
-	if a.Do == event.Stop {
-		l.ending = true
+		var news []event.Value
+		news, l.known = r.values.since(l.known, l.number)
+		a.Values = append(news, a.Values...)
 	}
 	l.gate = nil
 	r.answers = append(r.answers, answer{l, a})
@@ -183,55 +184,48 @@ func (r *run) answer(l *lane, a event.Answer) {
 
 // begin gives leave to a play, or to its next batch.
 func (r *run) begin(l *lane, p *play) {
-	hosts := p.due
+	if p.due == nil { // a deployment's hosts are known now
+		p.due = slices.DeleteFunc(slices.Clone(l.gate.Hosts), func(h string) bool { return r.did(p, h) })
+		p.take = p.due
+	}
+	a := event.Answer{Do: event.Go, Hosts: p.take}
 	if p.Batches {
-		if len(p.batches) == 0 {
-			r.answer(l, event.Answer{Do: event.Skip})
-			return
+		a.Hosts = nil
+		if len(p.batches) > 0 {
+			a.Hosts, p.batches = p.batches[0], p.batches[1:]
 		}
-		hosts = p.batches[0]
-		p.batches = p.batches[1:]
-		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return !slices.Contains(p.due, h) })
+		// The run itself takes the share of hosts that a percentage leaves.
+		for _, h := range a.Hosts {
+			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
+		}
 	}
-	if hosts == nil { // not known before: those of the play itself
-		hosts = slices.Clone(l.gate.Hosts)
-		p.due = hosts
-	}
-	if len(hosts) == 0 {
+	if len(a.Hosts) == 0 {
 		r.settle(p)
 		r.answer(l, event.Answer{Do: event.Skip})
 		return
 	}
-	p.state, p.active, l.current = running, hosts, p
+	p.state, p.active, p.began, l.current = running, a.Hosts, r.Now(), p
 	l.at = map[string]*seat{}
-	for _, h := range hosts {
+	for _, h := range a.Hosts {
 		l.at[h] = &seat{unit: -1}
 	}
-	for _, u := range p.Units {
-		r.record.unitStarted(u.ID, r.Plan.Digest(u), hosts, r.Now())
+	if p.Stage == planner.PostUpgrade {
+		r.record.postUpgrade()
 	}
-	r.report(event.Event{Kind: event.UnitStart, Stage: p.Stage, Unit: p.ID, Role: p.Role, Hosts: hosts})
-	a := event.Answer{Do: event.Go, Hosts: hosts}
-	if p.Batches {
-		// The run itself takes the share of hosts that a percentage leaves.
-		for _, h := range hosts {
-			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
-		}
-	}
-	extra := a.Values
+	l.reached = 0
+	r.record.unitStarted(p.units[0].ID, r.Plan.Digest(p.units[0].ID), a.Hosts, p.began)
+	r.report(event.Event{Kind: event.UnitStart, Stage: p.Stage, Unit: p.ID, Role: p.Role, Hosts: a.Hosts})
 	r.answer(l, a)
-	last := &r.answers[len(r.answers)-1]
-	last.Values = append(last.Values, extra...)
 }
 
 // took takes an event of a process.
 func (r *run) took(l *lane, e event.Event, offset int64) {
 	r.place(l, &e)
-	r.record.event(l.number, offset, e)
-	switch e.Kind { //nolint:exhaustive // the others are for views
+	r.record.taken(l.number, offset, e)
+	switch e.Kind { //nolint:exhaustive // the others are of tasks
 	case event.Gate:
 		if l.current != nil {
-			r.finish(l, true, Outcome{})
+			r.finish(l, true, Outcome{Known: true})
 		}
 		l.gate = &e
 		return
@@ -241,24 +235,22 @@ func (r *run) took(l *lane, e event.Event, offset int64) {
 		}
 		return
 	case event.Vars:
-		r.values.add(l, e.Values)
-		l.known = max(l.known, 0)
-		r.record.values(e.Values)
+		r.values.add(l.number, e.Values)
 		return
 	}
 	if l.current != nil && e.Host != "" && e.Item == "" {
-		r.seat(l, e)
+		r.move(l, e)
 	}
 	r.Report(e)
 }
 
 // place says where in the plan an event belongs, and where its task was written.
 func (r *run) place(l *lane, e *event.Event) {
-	e.Run = r.ID
-	if l.current != nil {
-		e.Stage, e.Role = l.current.Stage, l.current.Role
-		if e.Unit == "" {
-			e.Unit = l.current.ID
+	e.Run = string(r.Run)
+	if p := l.current; p != nil {
+		e.Stage, e.Role = p.Stage, p.Role
+		if e.Unit == "" && e.Kind != event.Gate {
+			e.Unit = p.ID
 		}
 	}
 	if e.Task != nil && e.Task.File != "" {
@@ -268,56 +260,73 @@ func (r *run) place(l *lane, e *event.Event) {
 	}
 }
 
-// seat moves a host on in the current play.
-func (r *run) seat(l *lane, e event.Event) {
+// move moves a host on in the current play.
+func (r *run) move(l *lane, e event.Event) {
 	s := l.at[e.Host]
 	if s == nil {
-		return // a delegated or an added host
+		return // a host that was added
 	}
 	p := l.current
-	own := e.Task == nil || !strings.Contains(e.Task.File, "/") // of the play itself, not of a unit
-	if i := slices.IndexFunc(p.Units, func(u planner.Unit) bool { return u.ID == e.Unit }); i >= 0 && !own {
-		if i > s.unit && s.unit >= 0 && !s.lost {
-			for _, u := range p.Units[s.unit:i] {
-				r.record.host(u.ID, e.Host, hostEnded, e)
+	own := e.Task != nil && !strings.Contains(e.Task.File, "/") // the play's, not a unit's
+	if i := p.unit(e.Unit); i >= 0 && !own {
+		r.enter(l, i)
+		if i != s.unit {
+			for n := max(0, s.unit); n < i && s.unit >= 0; n++ {
+				r.endHost(p, n, e.Host, s.changed)
 			}
+			s.unit, s.last, s.changed = i, false, false
 		}
-		s.unit, s.last = i, e.Last && e.Kind != event.Start
-		if s.last && !s.lost {
-			r.record.host(p.Units[i].ID, e.Host, hostEnded, e)
-		}
+		s.changed = s.changed || e.Kind == event.Changed
+		s.last = e.Last && e.Kind != event.Start && e.Kind != event.Retry
 	}
 	switch {
-	case e.Kind == event.Failed && own && p.Batches:
-		// The batch's end says that another host was lost; this one went through.
-		s.whole = true
-	case e.Kind == event.Failed && e.Rescued:
-		s.retry = true
-	case e.Kind == event.Failed && !e.Ignored, e.Kind == event.Unreachable && !e.Ignored:
+	case e.Kind != event.Failed && e.Kind != event.Unreachable || e.Ignored || e.Rescued:
+	case own && p.Batches && e.Kind == event.Failed:
+		s.whole = true // the batch's last task says that another host was lost
+	default:
 		s.lost = true
 		r.lose(l, e)
 	}
 }
 
+// enter notes that the current play came to another of its units.
+func (r *run) enter(l *lane, unit int) {
+	p := l.current
+	for ; l.reached < unit; l.reached++ {
+		id := p.units[l.reached+1].ID
+		var hosts []string
+		for _, h := range p.active {
+			if !l.at[h].lost {
+				hosts = append(hosts, h)
+			}
+		}
+		r.record.unitStarted(id, r.Plan.Digest(id), hosts, r.Now())
+	}
+}
+
+func (r *run) endHost(p *play, unit int, host string, changed bool) {
+	r.record.host(p.units[unit].ID, host, journal.Host{State: journal.Ended, Changed: changed, Ended: r.Now()})
+}
+
 // lose notes that a host failed.
 func (r *run) lose(l *lane, e event.Event) {
 	p := l.current
-	state := hostFailed
+	state := journal.Failed
 	if e.Kind == event.Unreachable {
-		state = hostUnreachable
+		state = journal.Unreachable
 	}
 	p.lost = append(p.lost, e.Host)
-	unit := e.Unit
-	if !slices.ContainsFunc(p.Units, func(u planner.Unit) bool { return u.ID == unit }) && len(p.Units) > 0 {
-		unit = p.Units[max(0, l.at[e.Host].unit)].ID
-	}
-	r.record.host(unit, e.Host, state, e)
+	unit := p.units[max(0, l.at[e.Host].unit)].ID
+	r.record.host(unit, e.Host, journal.Host{
+		State: state, Changed: l.at[e.Host].changed, Ended: e.Time, Message: e.Message, Task: e.Task, Stderr: e.Stderr,
+	})
 	r.failures = append(r.failures, Failure{
-		Unit: unit, Role: p.Role, Host: e.Host, State: string(state), Task: e.Task,
-		Message: e.Message, Stdout: e.Stdout, Stderr: e.Stderr, Log: l.folder,
+		Unit: unit, Role: p.Role, Hosts: []string{e.Host}, State: state, Task: e.Task,
+		Message: e.Message, Stdout: e.Stdout, Stderr: e.Stderr, Folder: l.folder,
 	})
 }
 
+// lost gives the hosts that failed in the current play.
 func (l *lane) lost() []string {
 	var out []string
 	for h, s := range l.at {

@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -12,11 +14,13 @@ type play struct {
 	playbooks.Play
 	book    string // the playbook that holds it
 	state   playState
-	due     []string   // hosts that have not ended it, in their order
-	batches [][]string // of due, for plays in batches
-	active  []string   // hosts at work now
-	lost    []string   // hosts that failed it in this invocation
-	held    bool       // hosts remain that this invocation does not take: a percentage, a limit
+	units   []planner.Unit // Units, or one that stands for a deployment's play
+	due     []string       // hosts that have not ended it, in their order
+	take    []string       // those of due that this invocation takes
+	batches [][]string     // what is left of take, for plays in batches
+	active  []string       // hosts at work now
+	lost    []string       // hosts that failed it in this invocation
+	began   time.Time
 }
 
 // playState is how far a play is.
@@ -27,11 +31,17 @@ const (
 	running
 	ended
 	failed
-	left // not selected
+	partial // hosts are left that this invocation does not take
+	left    // not selected
 )
 
 // over tells whether a play is out of the way of those behind it.
 func (s playState) over() bool { return s == ended || s == left }
+
+// unit gives the place of a unit among the play's, or -1.
+func (p *play) unit(id string) int {
+	return slices.IndexFunc(p.units, func(u planner.Unit) bool { return u.ID == id })
+}
 
 // score is the plays of a run with their order.
 type score struct {
@@ -47,19 +57,22 @@ type node struct {
 	after []int // nodes
 }
 
-// newScore orders the plays of a plan.
+// newScore orders the plays of a plan: what comes before the upgrade, the stages, and
+// what comes after it.
 func newScore(p *planner.Plan) *score {
-	s := &score{byID: map[string]*play{}, behind: map[*play][]int{}}
+	s := &score{byID: map[string]*play{}}
 	of := map[string]*play{} // by unit
 	for i := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, p.Roles[i].Name) {
-			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role)}
+			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), units: pl.Units, due: slices.Clone(p.Roles[i].Members)}
 			s.byID[pl.ID] = n
 			for _, u := range pl.Units {
 				of[u.ID] = n
 			}
 		}
 	}
+	s.deployments(p.Before, "before")
+	opening := len(s.nodes) - 1
 	index := map[string]int{} // node of each vertex
 	nodeOf := map[*play]int{}
 	for _, v := range p.Sequence() {
@@ -68,6 +81,9 @@ func newScore(p *planner.Plan) *score {
 		if pl == nil || !known {
 			n = len(s.nodes)
 			s.nodes = append(s.nodes, node{play: pl})
+			if opening >= 0 && len(v.After) == 0 {
+				s.nodes[n].after = []int{opening}
+			}
 			if pl != nil {
 				nodeOf[pl] = n
 				s.plays = append(s.plays, pl)
@@ -75,12 +91,31 @@ func newScore(p *planner.Plan) *score {
 		}
 		index[v.ID] = n
 		for _, a := range v.After {
-			if on, ok := index[a]; ok && on != n && !slices.Contains(s.nodes[n].after, on) {
+			if on := index[a]; on != n && !slices.Contains(s.nodes[n].after, on) {
 				s.nodes[n].after = append(s.nodes[n].after, on)
 			}
 		}
 	}
+	s.deployments(p.After, "after")
 	return s
+}
+
+// deployments adds the plays of before.yml or after.yml, each behind everything so far.
+func (s *score) deployments(list []planner.Deployment, book string) {
+	for i := range list {
+		id := fmt.Sprintf("%s/%d", book, i+1)
+		p := &play{
+			Play: playbooks.Play{ID: id, Stage: book}, book: book + ".yml",
+			units: []planner.Unit{{ID: id}},
+		}
+		n := node{play: p}
+		for on := range s.nodes {
+			n.after = append(n.after, on)
+		}
+		s.nodes = append(s.nodes, n)
+		s.plays = append(s.plays, p)
+		s.byID[id] = p
+	}
 }
 
 // ready gives the plays that wait for nothing but their turn, in the plan's order. A
@@ -102,23 +137,20 @@ func (s *score) ready() []*play {
 	return out
 }
 
-// needs gives the plays, not over, that a play waits for directly or through gates.
-func (s *score) needs(want *play) []*play {
-	var out []*play
+// leftBefore gives the plays, not selected, that a play waits for, directly or over others.
+func (s *score) leftBefore(want *play) []string {
+	var out []string
 	seen := make([]bool, len(s.nodes))
 	var visit func(int)
 	visit = func(i int) {
-		if seen[i] {
-			return
-		}
-		seen[i] = true
-		if p := s.nodes[i].play; p != nil && p != want {
-			if !p.state.over() {
-				out = append(out, p)
-			}
-			return
-		}
 		for _, on := range s.nodes[i].after {
+			if seen[on] {
+				continue
+			}
+			seen[on] = true
+			if p := s.nodes[on].play; p != nil && p.state == left {
+				out = append(out, p.ID)
+			}
 			visit(on)
 		}
 	}

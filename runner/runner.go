@@ -5,60 +5,74 @@ package runner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 )
 
-// Executor starts playbooks. An error says that nothing runs.
+// Executor starts playbooks, and finds those that a killed upstep has left.
 type Executor interface {
+	// Start starts a playbook, which touches no host before it is answered. An error says
+	// that nothing runs.
 	Start(ctx context.Context, job Job) (Process, error)
+	// Adopt follows a process from an offset of its events on, whether it runs or not.
+	Adopt(folder string, offset int64) (Process, error)
 }
 
 // Job is one playbook to run.
 type Job struct {
-	Folder string // where the process keeps its events, output and lock
+	Folder string // of the process, below the journal's
 	Book   string // the playbook, below the tree
 }
 
 // Process is a running playbook. It waits before each of its plays.
 type Process interface {
-	// Next gives what happened next, and the place in the process's record behind it, 0
-	// for what is not recorded. The error is io.EOF after the last.
+	// Next gives what happened next, and the offset behind it in the process's events, 0
+	// for what is not recorded there. The error is io.EOF after the last.
 	Next(ctx context.Context) (event.Event, int64, error)
 	// Answer lets the play whose Gate was the last event go on.
 	Answer(a event.Answer) error
-	// Terminate ends the process and what it started, at once.
-	Terminate()
+	// Terminate ends the process and what it started.
+	Terminate() error
 	// Outcome tells how it ended, after io.EOF.
 	Outcome() Outcome
+	Close() error
 }
 
 // Outcome is how a process ended.
 type Outcome struct {
-	Known bool   // it told of its end itself
-	Text  string // how it ended and what it said last, when there is more to say than its events
+	Known bool   // it told of its end itself; else what was at work may be anything
+	Text  string // how it ended and what it said last
 }
 
 // Config is one invocation of a run.
 type Config struct {
-	Plan     *planner.Plan
-	Tree     *playbooks.Tree // as emitted, for the places that tasks come from
+	Plan     *planner.Plan // with its hosts
+	Tree     *playbooks.Tree
 	Executor Executor
-	Record   Record
-	Folder   string // of the run; processes get folders below it
+	Journal  *journal.Journal // nil: nothing is kept
+	Run      journal.RunID
+	Folder   string // for the folders of processes, below the journal's
 	Report   func(event.Event)
 	Now      func() time.Time
-	Done     Progress // what earlier invocations did
+	Approve  func(ctx context.Context, stage string) (bool, error) // asks; nil: nobody can be asked
+	Options
+}
 
+// Options are what the operator says of an invocation.
+type Options struct {
 	Selection
 	KeepGoing   bool
 	Parallelism int // processes side by side; 0: one for each role
-	Check       bool
+	Percentage  int // instead of the roles' own; 0: theirs
+	Yes         bool
+	PauseAfter  Pause
+	Rerun       []string // units that run again though they ended
 }
 
 // Result is how an invocation ended.
@@ -66,8 +80,7 @@ type Result struct {
 	State    State
 	Failures []Failure
 	Ended    []string // plays that ended in this invocation, in order
-	Open     []string // plays that did not, in the plan's order
-	Out      []Out    // hosts left out of traffic
+	Open     []string // plays that have not ended, in the plan's order
 	Reason   string   // why it stopped, where no failure says so
 }
 
@@ -79,24 +92,21 @@ const (
 	Done            State = "done"
 	Failing         State = "failed"
 	PreflightFailed State = "preflight_failed"
-	Stopped         State = "stopped" // by the operator or at a gate; it can go on
+	Stopped         State = "stopped" // by the operator, a gate or a selection; it can go on
 )
 
-// Failure is one host's failure, or one process's.
+// Failure is a host's failure in a unit, or what keeps a unit from being run.
 type Failure struct {
-	Unit    string      `json:"unit,omitempty"`
-	Role    string      `json:"role,omitempty"`
-	Host    string      `json:"host,omitempty"`
-	State   string      `json:"state"` // failed, unreachable or unknown
-	Task    *event.Task `json:"task,omitempty"`
-	Message string      `json:"message,omitempty"`
-	Stdout  string      `json:"stdout,omitempty"`
-	Stderr  string      `json:"stderr,omitempty"`
-	Log     string      `json:"log,omitempty"` // the folder of the process that tells more
+	Unit    string        `json:"unit,omitempty"`
+	Role    string        `json:"role,omitempty"`
+	Hosts   []string      `json:"hosts,omitempty"`
+	State   journal.State `json:"state"` // failed, unreachable or unknown
+	Task    *event.Task   `json:"task,omitempty"`
+	Message string        `json:"message,omitempty"`
+	Stdout  string        `json:"stdout,omitempty"`
+	Stderr  string        `json:"stderr,omitempty"`
+	Folder  string        `json:"folder,omitempty"` // of the process, which tells more
 }
-
-// Out is a host that does not serve, and why.
-type Out struct{ Host, Role, Why string }
 
 // run is the state of an invocation. Only the goroutine of Run touches it.
 type run struct {
@@ -105,13 +115,14 @@ type run struct {
 	lanes    []*lane
 	messages chan message
 	answers  []answer
+	record   record
 	values   valueLog
 	stopping string // why no play is begun any more
+	gates    gates
 	failures []Failure
 	finished []string
 	number   int // of the last process
-	seen     map[string]map[string]bool
-	err      error
+	done     journal.Progress
 }
 
 // message is what a process told.
@@ -122,82 +133,134 @@ type message struct {
 	err    error
 }
 
-// answer is one to be sent once what it stands for is written down.
+// answer is one to be sent when what it stands for is on disk.
 type answer struct {
 	lane *lane
 	event.Answer
 }
 
-// Run goes on with a plan until nothing is left that may be done. stop, closed or sent
-// to, means that no play is begun any more; a cancelled ctx ends those at work. The
-// error is for what keeps a run from being kept, not for failures of hosts.
+// Run goes on with a plan until nothing is left that may be done. A text on stop means
+// that no play is begun any more, and says why; a cancelled ctx ends those at work. The
+// error is for what keeps a run from being recorded, not for what failed on hosts.
 func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
-	r := &run{Config: c, score: newScore(c.Plan), messages: make(chan message, 1024)}
-	if err := r.resume(); err != nil {
+	r := &run{
+		Config: c, score: newScore(c.Plan), messages: make(chan message, 1024),
+		record: record{journal: c.Journal, run: c.Run, at: map[int]int64{}},
+	}
+	if err := r.resume(ctx); err != nil {
 		return Result{}, err
 	}
-	r.report(event.Event{Kind: event.RunStart})
+	r.report(event.Event{Kind: event.RunStart, Hosts: r.hosts()})
+	failures, err := r.preflight(ctx, stop)
+	if err != nil || len(failures) > 0 {
+		return r.end(Result{State: PreflightFailed, Failures: failures, Reason: r.stopping, Open: r.result().Open}, err)
+	}
 	for {
 		r.dispatch(ctx)
-		if err := r.commit(ctx); err != nil {
+		if err = r.commit(ctx); err != nil {
 			r.abandon()
-			return r.result(), err
+			break
 		}
-		if r.idle() {
+		if r.idle() && !r.waits() {
 			break
 		}
 		r.receive(ctx, stop)
 	}
-	res := r.result()
-	r.report(event.Event{Kind: event.RunEnd, State: string(res.State), Message: res.Reason})
-	return res, errors.Join(r.err, r.commit(context.WithoutCancel(ctx)))
+	return r.end(r.result(), err)
 }
 
-// receive waits for one message and takes those that are there already, so that one
-// transaction writes down all of them.
+func (r *run) end(res Result, err error) (Result, error) {
+	r.report(event.Event{Kind: event.RunEnd, State: string(res.State), Message: res.Reason})
+	return res, errors.Join(err, r.record.commit(context.Background()))
+}
+
+// hosts gives every host of the plan.
+func (r *run) hosts() []string {
+	var out []string
+	for _, role := range r.Plan.Roles {
+		for _, h := range role.Members {
+			if !slices.Contains(out, h) {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}
+
+// commit puts on disk what happened, and only then lets the plays begin that it tells of.
+func (r *run) commit(ctx context.Context) error {
+	if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	for _, a := range r.answers {
+		// A process that is gone tells so itself.
+		_ = a.lane.process.Answer(a.Answer)
+	}
+	r.answers = nil
+	return nil
+}
+
+// abandon closes the gates of every process: where nothing can be written down, nothing
+// more may begin. Processes end at their next gate and can be adopted later.
+func (r *run) abandon() {
+	for _, l := range r.lanes {
+		if l.process != nil {
+			_ = l.process.Close()
+		}
+	}
+}
+
+// receive waits for a message and takes those that are there already, so that one
+// transaction holds all of them.
 func (r *run) receive(ctx context.Context, stop <-chan string) {
 	const most = 500
-	take := func(m message) {
-		if m.err != nil {
-			r.gone(m.lane, m.err)
-			return
-		}
-		r.took(m.lane, m.event, m.offset)
+	done := ctx.Done()
+	if r.stopping != "" && ctx.Err() != nil {
+		done = nil // told already: now the processes tell of their ends
 	}
 	select {
 	case m := <-r.messages:
-		take(m)
+		r.take(m)
 	case why := <-stop:
 		r.stop(why)
 		return
-	case <-ctx.Done():
+	case ok := <-r.gates.answers:
+		r.decided(ok)
+		return
+	case <-done:
 		r.stop("interrupted")
 		r.terminate()
-		// The processes tell of their ends.
-		take(<-r.messages)
+		return
 	}
 	for range most {
 		select {
 		case m := <-r.messages:
-			take(m)
+			r.take(m)
 		default:
 			return
 		}
 	}
 }
 
+func (r *run) take(m message) {
+	if m.err != nil {
+		r.gone(m.lane, m.err)
+		return
+	}
+	r.took(m.lane, m.event, m.offset)
+}
+
 func (r *run) stop(why string) {
 	if r.stopping == "" {
 		r.stopping = why
-		r.report(event.Event{Kind: event.Note, Message: why + ": no unit begins any more; units at work end"})
+		r.report(event.Event{Kind: event.Note, Message: why + ": nothing more begins; what is at work ends"})
 	}
 }
 
 func (r *run) terminate() {
 	for _, l := range r.lanes {
-		if l.process != nil && !l.ending {
-			l.ending = true
-			l.process.Terminate()
+		if p := l.process; p != nil {
+			go func() { _ = p.Terminate() }() // it waits for a grace
 		}
 	}
 }
@@ -212,22 +275,27 @@ func (r *run) idle() bool {
 	return true
 }
 
-// pump hands on what a process tells.
-func (r *run) pump(ctx context.Context, l *lane, p Process) {
-	for {
-		e, offset, err := p.Next(ctx)
-		r.messages <- message{l, e, offset, err}
-		if err != nil {
-			return
+// follow hands on what a process tells.
+func (r *run) follow(ctx context.Context, l *lane, p Process) {
+	l.process = p
+	go func() {
+		for {
+			e, offset, err := p.Next(ctx)
+			r.messages <- message{l, e, offset, err}
+			if err != nil {
+				return
+			}
 		}
-	}
+	}()
 }
 
+// report tells of the run itself.
 func (r *run) report(e event.Event) {
+	e.Run = string(r.Run)
 	if e.Time.IsZero() {
 		e.Time = r.Now()
 	}
-	r.Record.Event(e)
+	r.record.event(e)
 	r.Report(e)
 }
 
@@ -235,13 +303,12 @@ func (r *run) report(e event.Event) {
 func (r *run) gone(l *lane, err error) {
 	out := l.process.Outcome()
 	if !errors.Is(err, io.EOF) {
-		out.Text = fmt.Sprintf("%v; %s", err, out.Text)
-		out.Known = false
+		out = Outcome{Text: err.Error()}
 	}
-	l.process.Close()
-	r.Record.ProcessEnded(l.number, out.Text, r.Now())
+	_ = l.process.Close()
 	if l.current != nil {
 		r.finish(l, false, out)
 	}
-	l.process, l.gate, l.ending = nil, nil, false
+	r.record.processEnded(l.number, out.Text, r.Now())
+	l.process, l.gate = nil, nil
 }

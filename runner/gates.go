@@ -1,0 +1,105 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/upstep/upstep/event"
+)
+
+// Pause is the boundary after which a run stops for the operator.
+type Pause string
+
+// The boundaries of --pause-after.
+const (
+	NoPause    Pause = ""
+	PauseStage Pause = "stage"
+	PauseWave  Pause = "wave"
+	PauseBatch Pause = "batch"
+)
+
+// gates are the operator's: approvals of stages.
+type gates struct {
+	approved map[string]bool
+	asking   string // the stage that is asked for
+	answers  chan decision
+}
+
+type decision struct {
+	stage string
+	ok    bool
+	err   error
+}
+
+// mayBegin tells whether the operator lets a play begin that is ready otherwise.
+func (r *run) mayBegin(ctx context.Context, p *play) bool {
+	if why := r.pausedBefore(p); why != "" {
+		r.stop(why)
+		return false
+	}
+	stage := p.Stage
+	if r.Yes || r.gates.approved[stage] || !r.needsApproval(stage) {
+		return true
+	}
+	if r.gates.asking != "" || r.stopping != "" {
+		return false
+	}
+	if r.Approve == nil {
+		r.stop("stage " + stage + " waits for approval")
+		return false
+	}
+	r.gates.asking = stage
+	r.report(event.Event{Kind: event.Wait, Stage: stage, Message: "stage " + stage + " waits for approval"})
+	go func() {
+		ok, err := r.Approve(ctx, stage)
+		r.gates.answers <- decision{stage, ok, err}
+	}()
+	return false
+}
+
+func (r *run) needsApproval(stage string) bool {
+	for _, s := range r.Plan.Stages {
+		if s.Name == stage && s.Approve {
+			for _, p := range r.score.plays { // what has begun was approved
+				if p.Stage == stage && (p.state == ended || p.state == running || p.state == failed) {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// decided takes the answer to an approval.
+func (r *run) decided(d decision) {
+	r.gates.asking = ""
+	switch {
+	case d.err != nil:
+		r.stop(fmt.Sprintf("stage %s waits for approval: %v", d.stage, d.err))
+	case d.ok:
+		r.gates.approved[d.stage] = true
+	default:
+		r.stop("stage " + d.stage + " was not approved")
+	}
+}
+
+// waits tells whether the operator's answer is outstanding.
+func (r *run) waits() bool { return r.gates.asking != "" && r.stopping == "" }
+
+// pausedBefore says why a play is not begun after a pause.
+func (r *run) pausedBefore(p *play) string {
+	for _, id := range r.finished {
+		q := r.score.byID[id]
+		switch {
+		case r.PauseAfter != NoPause && q.Stage != p.Stage && q.Stage != "before":
+			return "paused after stage " + q.Stage
+		case r.PauseAfter == PauseWave && q.Stage == p.Stage && q.Wave < p.Wave:
+			return fmt.Sprintf("paused after wave %d of stage %s", q.Wave, q.Stage)
+		}
+	}
+	if r.PauseAfter == PauseBatch && p.Batches && !p.began.IsZero() {
+		return "paused after a batch of " + p.Role
+	}
+	return ""
+}

@@ -1,0 +1,125 @@
+package runner
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/journal"
+)
+
+// preflightBook is the playbook of what is looked at before anything changes.
+const preflightBook = "preflight.yml"
+
+// preflight asks every host that has something left to do whether it answers and is
+// ready, and gives all that is wrong.
+func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, error) {
+	if !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
+		return nil, nil
+	}
+	l := &lane{book: preflightBook}
+	if err := r.start(ctx, l); err != nil {
+		return nil, err
+	}
+	var found []Failure
+	done := ctx.Done()
+	for l.process != nil {
+		select {
+		case m := <-r.messages:
+			if m.err == nil {
+				found = r.checked(l, m, found)
+				break
+			}
+			out := l.process.Outcome()
+			if !out.Known && len(found) == 0 && r.stopping == "" {
+				found = append(found, Failure{State: journal.Unknown, Message: "preflight did not come to its end: " + out.Text, Folder: l.folder})
+			}
+			r.gone(l, m.err)
+		case why := <-stop:
+			r.stop(why)
+		case <-done:
+			done = nil
+			r.stop("interrupted")
+			go func(p Process) { _ = p.Terminate() }(l.process)
+		}
+		if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
+			_ = l.process.Close()
+			return found, err
+		}
+		if l.gate != nil {
+			if err := r.look(l); err != nil {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// look answers a play of the preflight.
+func (r *run) look(l *lane) error {
+	a := event.Answer{Do: event.Go}
+	if role, of := strings.CutPrefix(l.gate.Unit, "preflight/"); of {
+		if a.Hosts = r.pending(role); len(a.Hosts) == 0 {
+			a.Do = event.Skip
+		}
+	}
+	if r.stopping != "" {
+		a = event.Answer{Do: event.Stop}
+	}
+	l.gate = nil
+	_ = l.process.Answer(a) // a process that is gone tells so itself
+	return nil
+}
+
+// pending gives the hosts of a role that have something to do in this invocation.
+func (r *run) pending(role string) []string {
+	var out []string
+	for _, p := range r.score.plays {
+		if p.Role != role || p.state != waiting {
+			continue
+		}
+		for _, h := range p.take {
+			if !slices.Contains(out, h) {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}
+
+// checked takes an event of the preflight.
+func (r *run) checked(l *lane, m message, found []Failure) []Failure {
+	e := m.event
+	r.place(l, &e)
+	e.Stage = "preflight"
+	r.record.taken(l.number, m.offset, e)
+	switch e.Kind { //nolint:exhaustive // the others are progress
+	case event.Gate:
+		l.gate = &e
+		return found
+	case event.End:
+		return found
+	case event.Vars:
+		r.values.add(l.number, e.Values)
+		return found
+	case event.Failed, event.Unreachable:
+		if e.Item != "" || e.Kind == event.Failed && e.Ignored {
+			break
+		}
+		// The last play repeats for each host what its checks said.
+		if slices.ContainsFunc(found, func(f Failure) bool { return f.Hosts[0] == e.Host }) && !e.Rescued {
+			break
+		}
+		f := Failure{
+			Unit: e.Unit, Role: strings.TrimPrefix(e.Unit, "preflight/"), Hosts: []string{e.Host}, State: journal.Failed, Task: e.Task,
+			Message: e.Message, Stdout: e.Stdout, Stderr: e.Stderr, Folder: l.folder,
+		}
+		if e.Kind == event.Unreachable {
+			f.State = journal.Unreachable
+		}
+		found = append(found, f)
+	}
+	r.Report(e)
+	return found
+}

@@ -1,0 +1,214 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/roles"
+)
+
+// UnmetError says that a selection leaves out what it depends on.
+type UnmetError struct {
+	Unit string
+	On   []string
+}
+
+// Error names the first of what is left out.
+func (e *UnmetError) Error() string {
+	return fmt.Sprintf("%s waits for %s, which has not ended and is not selected", e.Unit, e.On[0])
+}
+
+// resume takes over what earlier invocations did: nothing, for a new run.
+func (r *run) resume(ctx context.Context) error {
+	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
+	var done journal.Progress
+	if r.Journal != nil {
+		if err := r.adopt(ctx); err != nil {
+			return err
+		}
+		var err error
+		if done, err = r.Journal.Progress(ctx, r.Run); err != nil {
+			return err
+		}
+		values, err := r.Journal.Values(ctx, r.Run)
+		if err != nil {
+			return err
+		}
+		r.values.add(0, values)
+	}
+	r.done = done
+	for _, p := range r.score.plays {
+		if p.due == nil { // known when it is there
+			if s := done.Units[p.ID].State; s.Passed() {
+				p.state = ended
+			}
+			continue
+		}
+		r.choose(p)
+	}
+	return r.narrow()
+}
+
+// did tells whether a host has ended all units of a play.
+func (r *run) did(p *play, host string) bool {
+	return !slices.ContainsFunc(p.units, func(u planner.Unit) bool {
+		unit := r.done.Units[u.ID]
+		return slices.Contains(r.Rerun, u.ID) || !unit.Hosts[host].State.Passed() && unit.State != journal.Skipped
+	})
+}
+
+// choose says which hosts a play has left and which of them this invocation takes:
+// those that had begun come first.
+func (r *run) choose(p *play) {
+	members := p.due
+	var begun, fresh []string
+	for _, h := range members {
+		switch {
+		case r.did(p, h):
+		case slices.ContainsFunc(p.units, func(u planner.Unit) bool { return r.done.Units[u.ID].Hosts[h].State != "" }):
+			begun = append(begun, h)
+		default:
+			fresh = append(fresh, h)
+		}
+	}
+	p.due = append(begun, fresh...)
+	if len(p.due) == 0 {
+		p.state = ended
+		return
+	}
+	p.take = p.due
+	if len(r.Hosts) > 0 {
+		p.take = slices.DeleteFunc(slices.Clone(p.due), func(h string) bool { return !slices.Contains(r.Hosts, h) })
+	}
+	if !p.Batches {
+		return
+	}
+	ro := r.Plan.RoleByName(p.Role).Rolling
+	share := ro.Percentage
+	if r.Percentage > 0 {
+		share = r.Percentage
+	}
+	if share < 100 {
+		p.take = p.take[:min(len(p.take), roles.Canary(len(members), share))]
+	}
+	p.batches = batches(p.take, ro.Batches)
+}
+
+// batches cuts hosts into batches as large as those of the plan.
+func batches(hosts []string, like [][]string) [][]string {
+	var out [][]string
+	for i := 0; len(hosts) > 0; i++ {
+		n := len(hosts)
+		if len(like) > 0 {
+			n = min(n, len(like[min(i, len(like)-1)]))
+		}
+		out = append(out, hosts[:n:n])
+		hosts = hosts[n:]
+	}
+	return out
+}
+
+// narrow leaves out what is not selected.
+func (r *run) narrow() error {
+	if !r.Selection.narrow() {
+		return nil
+	}
+	for _, p := range r.score.plays {
+		if p.state == waiting && !r.has(p) {
+			p.state = left
+		}
+	}
+	if r.WithoutDependencies {
+		return nil
+	}
+	for _, p := range r.score.plays {
+		if p.state != waiting {
+			continue
+		}
+		if on := r.score.leftBefore(p); len(on) > 0 {
+			return &UnmetError{Unit: p.ID, On: on}
+		}
+	}
+	return nil
+}
+
+// adopt takes in what processes of a killed upstep have left, and waits for those that
+// still run: none is ever started beside them.
+func (r *run) adopt(ctx context.Context) error {
+	processes, err := r.Journal.Processes(ctx, r.Run)
+	if err != nil {
+		return err
+	}
+	progress, err := r.Journal.Progress(ctx, r.Run)
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		r.number = max(r.number, p.Number)
+		if !p.Ended.IsZero() {
+			continue
+		}
+		l := r.laneOf(p.Book)
+		proc, err := r.Executor.Adopt(p.Folder, p.Offset)
+		if err != nil {
+			r.record.processEnded(p.Number, err.Error(), r.Now())
+			continue
+		}
+		l.number, l.folder, l.adopted = p.Number, p.Folder, true
+		r.record.at[p.Number] = p.Offset
+		r.reseat(l, progress)
+		r.report(event.Event{Kind: event.Note, Message: "taking over what " + p.Book + " of an interrupted run does or did"})
+		r.follow(context.WithoutCancel(ctx), l, proc)
+	}
+	for !r.idle() {
+		select {
+		case m := <-r.messages:
+			r.take(m)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	for _, l := range r.lanes {
+		l.adopted = false
+	}
+	// What it failed is what this invocation takes up again.
+	r.failures, r.finished, r.stopping = nil, nil, ""
+	for _, p := range r.score.plays {
+		p.state, p.lost, p.active = waiting, nil, nil
+	}
+	return r.record.commit(context.WithoutCancel(ctx))
+}
+
+// reseat finds the play that a process was at, and where its hosts were.
+func (r *run) reseat(l *lane, done journal.Progress) {
+	for _, p := range l.plays {
+		at := map[string]*seat{}
+		var active []string
+		reached := 0
+		for i, u := range p.units {
+			for h, host := range done.Units[u.ID].Hosts {
+				if host.State == journal.Started {
+					if at[h] == nil {
+						active = append(active, h)
+					}
+					at[h] = &seat{unit: i, changed: host.Changed}
+					reached = max(reached, i)
+				}
+			}
+		}
+		if len(active) == 0 {
+			continue
+		}
+		slices.Sort(active)
+		l.current, l.at, l.reached = p, at, reached
+		p.state, p.active, p.began = running, active, done.Units[p.units[0].ID].Started
+		return
+	}
+}

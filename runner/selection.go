@@ -1,0 +1,36 @@
+package runner
+
+import (
+	"slices"
+
+	"github.com/upstep/upstep/planner"
+)
+
+// Selection narrows an invocation; empty fields choose everything.
+type Selection struct {
+	Stages []string
+	Roles  []string
+	Steps  []int
+	Hosts  []string // limit
+	// WithoutDependencies lets units begin before unselected ones that they wait for.
+	WithoutDependencies bool
+}
+
+func (s Selection) narrow() bool { return len(s.Stages)+len(s.Roles)+len(s.Steps) > 0 }
+
+// has tells whether a play is chosen. Steps choose among plays of one step; a rolling
+// role's batches go through all of theirs.
+func (s Selection) has(p *play) bool {
+	if len(s.Stages) > 0 && !slices.Contains(s.Stages, p.Stage) {
+		return false
+	}
+	if len(s.Roles) > 0 && !slices.Contains(s.Roles, p.Role) {
+		return false
+	}
+	if len(s.Steps) == 0 {
+		return true
+	}
+	return !p.Batches && slices.ContainsFunc(p.units, func(u planner.Unit) bool {
+		return u.Kind == planner.KindStep && slices.Contains(s.Steps, u.Step)
+	})
+}
