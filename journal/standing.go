@@ -1,0 +1,85 @@
+package journal
+
+import (
+	"fmt"
+
+	"github.com/upstep/upstep/planner"
+)
+
+// Stand is how far a host of a rolling role is.
+type Stand string
+
+// The stands of a host, in order.
+const (
+	Untouched Stand = "untouched"
+	Drained   Stand = "drained" // of traffic, or on the way
+	Upgraded  Stand = "upgraded"
+	Healthy   Stand = "healthy"
+	InTraffic Stand = "in traffic" // again
+)
+
+// Standing is where a host of a rolling role stands.
+type Standing struct {
+	Stand Stand `json:"stand"`
+	// OutOfTraffic: its drain began and its restore did not end. It must not be forgotten.
+	OutOfTraffic bool   `json:"out_of_traffic,omitempty"`
+	Failed       bool   `json:"failed,omitempty"` // in Unit, which keeps it where it stands
+	Unit         string `json:"unit,omitempty"`
+	Why          string `json:"why,omitempty"`
+}
+
+// Standing derives where a host stands from the parts of one track, in the order of
+// the plan. A host that failed keeps the stand that it had reached.
+func (p Progress) Standing(parts []planner.Unit, host string) Standing {
+	s := Standing{Stand: Untouched}
+	for n, part := range parts {
+		h := p.host(part.ID, host)
+		if h.State == "" {
+			break // untouched from here on
+		}
+		if part.Kind == planner.KindDrain {
+			s.Stand, s.OutOfTraffic = Drained, h.State != Skipped
+		}
+		if !h.State.Passed() {
+			if h.State != Started {
+				s.Failed, s.Unit, s.Why = true, part.ID, h.why()
+			}
+			break
+		}
+		last := n == len(parts)-1 || parts[n+1].Kind != part.Kind
+		switch {
+		case part.Kind == planner.KindStep && last:
+			s.Stand = Upgraded
+		case part.Kind == planner.KindHealth && last:
+			s.Stand = Healthy
+		case part.Kind == planner.KindRestore && last:
+			s.Stand, s.OutOfTraffic = InTraffic, false
+		}
+	}
+	return s
+}
+
+// host gives a host in a unit; one without a record of its own in a skipped unit is skipped.
+func (p Progress) host(unit, host string) Host {
+	u := p.Units[unit]
+	h, ok := u.Hosts[host]
+	if !ok && u.State == Skipped {
+		h.State = Skipped
+	}
+	return h
+}
+
+func (h Host) why() string {
+	why := h.Message
+	switch {
+	case why != "":
+	case h.State == Unknown:
+		why = "nobody saw how it ended"
+	default:
+		why = string(h.State)
+	}
+	if h.Task != nil {
+		return fmt.Sprintf("%s: %s", h.Task.Name, why)
+	}
+	return why
+}
