@@ -71,8 +71,10 @@ func (t *Tool) Start(ctx context.Context, job Job) (*Process, error) {
 	if strings.Contains(folder, ":") {
 		return nil, fmt.Errorf("folder %s: Ansible takes a colon in a path as the end of it", folder)
 	}
-	p, err := t.prepare(folder, job, set)
-	if err != nil {
+	p := &Process{folder: folder, leader: &detached{done: make(chan struct{}), started: make(chan struct{})}}
+	if err := t.prepare(p, job, set); err != nil {
+		p.leader.clean()
+		_ = p.Close()
 		return nil, fmt.Errorf("prepare %s: %w", folder, err)
 	}
 	if err := p.start(ctx); err != nil {
@@ -83,56 +85,50 @@ func (t *Tool) Start(ctx context.Context, job Job) (*Process, error) {
 }
 
 // prepare makes the folder and everything that the process inherits.
-func (t *Tool) prepare(folder string, job Job, set settings) (p *Process, err error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, err
+func (t *Tool) prepare(p *Process, job Job, set settings) error {
+	if err := os.MkdirAll(p.folder, 0o700); err != nil {
+		return err
 	}
 	// MkdirAll leaves the mode of a folder that was there.
-	if err := os.Chmod(folder, 0o700); err != nil { //nolint:gosec // a folder needs x
-		return nil, err
+	if err := os.Chmod(p.folder, 0o700); err != nil { //nolint:gosec // a folder needs x
+		return err
 	}
-	if err := os.MkdirAll(filepath.Join(folder, pluginDir), 0o700); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(folder, pluginDir, "upstep.py"), t.plugin, 0o600); err != nil {
-		return nil, err
-	}
-	args, removed, err := t.bookArgs(folder, job)
-	if err != nil {
-		return nil, err
-	}
-	p = &Process{folder: folder, leader: &detached{done: make(chan struct{}), started: make(chan struct{})}}
-	defer func() {
-		if err != nil {
-			_ = p.Close()
-		}
-	}()
-	p.leader.removed = removed
-	p.leader.args = args
-	p.leader.dir, p.leader.env = t.dir, t.jobEnv(folder, job, set, removed)
-	p.events, err = os.OpenFile(filepath.Join(folder, eventsFile), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	// First, as it refuses a folder that another job has used.
+	var err error
+	p.events, err = os.OpenFile(filepath.Join(p.folder, eventsFile), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, errors.New("a job has used this folder")
+		return errors.New("a job has used this folder")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if p.leader.out, err = os.OpenFile(filepath.Join(folder, outputFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
-		return nil, err
+	if err := os.MkdirAll(filepath.Join(p.folder, pluginDir), 0o700); err != nil {
+		return err
 	}
-	if p.lock, err = os.OpenFile(filepath.Join(folder, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, err
+	if err := os.WriteFile(filepath.Join(p.folder, pluginDir, "upstep.py"), t.plugin, 0o600); err != nil {
+		return err
+	}
+	d := p.leader
+	if d.args, d.removed, err = t.bookArgs(p.folder, job); err != nil {
+		return err
+	}
+	d.dir, d.env = t.dir, t.jobEnv(p.folder, job, set, d.removed)
+	if d.out, err = os.OpenFile(filepath.Join(p.folder, outputFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	if p.lock, err = os.OpenFile(filepath.Join(p.folder, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return err
 	}
 	// The lock belongs to the open file: whoever inherits it holds the lock on, after
 	// this process has closed it.
-	if p.leader.lock, err = os.OpenFile(p.lock.Name(), os.O_RDWR, 0); err != nil {
-		return nil, err
+	if d.lock, err = os.OpenFile(p.lock.Name(), os.O_RDWR, 0); err != nil {
+		return err
 	}
-	if err = syscall.Flock(int(p.leader.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+	if err = syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("lock: %w", err)
 	}
-	p.conn, p.leader.peer, err = pair()
-	return p, err
+	p.conn, d.peer, err = pair()
+	return err
 }
 
 // pair makes two connected sockets: one for this process, one to be inherited.
@@ -160,7 +156,7 @@ func pair() (*net.UnixConn, *os.File, error) {
 func (t *Tool) bookArgs(folder string, job Job) (args, removed []string, err error) {
 	own, removed, err := runArgs(t.args, folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, removed, err
 	}
 	opts := &playbook.AnsiblePlaybookOptions{Check: job.Check, Diff: job.Diff, SkipTags: strings.Join(job.SkipTags, ",")}
 	if job.Forks > 0 {
@@ -239,6 +235,13 @@ func (d *detached) Start() error {
 	return d.startErr
 }
 
+// clean removes the files that Ansible has read, or never will.
+func (d *detached) clean() {
+	for _, name := range d.removed {
+		_ = os.Remove(name)
+	}
+}
+
 func (d *detached) release() {
 	for _, f := range []*os.File{d.lock, d.peer, d.out} {
 		if f != nil {
@@ -267,9 +270,7 @@ func (p *Process) start(ctx context.Context) error {
 			execute.WithWrite(io.Discard),
 			execute.WithWriteError(io.Discard),
 		).Execute(context.WithoutCancel(ctx))
-		for _, name := range d.removed {
-			_ = os.Remove(name)
-		}
+		d.clean()
 		if d.Cmd != nil && d.ProcessState != nil {
 			_ = writeOutcome(p.folder, d.ProcessState)
 		}
