@@ -1,5 +1,6 @@
-// Package ansible is the only caller of Ansible's commands: it reads inventories and
-// checks syntax, and a cancelled call leaves no process behind.
+// Package ansible is the only caller of Ansible's commands: it reads inventories,
+// checks syntax and runs playbooks. A cancelled call leaves no process behind; a
+// playbook that runs survives upstep and holds at its next gate.
 package ansible
 
 import (
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apenella/go-ansible/v2/pkg/inventory"
@@ -29,6 +31,10 @@ type Tool struct {
 	args  []string
 	grace time.Duration
 	most  int // bytes of standard output
+
+	plugin []byte // the callback of jobs
+	asked  sync.Mutex
+	known  *settings // the user's, once asked for
 }
 
 // New makes a Tool. It starts nothing: a missing Ansible is reported by the call
@@ -42,7 +48,7 @@ func New(o Options) *Tool {
 	}
 	return &Tool{
 		dir: o.Dir, env: environment(os.Environ(), o.Env), args: slices.Clone(o.Args),
-		grace: o.Grace, most: maxStdout,
+		grace: o.Grace, most: maxStdout, plugin: callback,
 	}
 }
 
