@@ -62,6 +62,7 @@ const (
 	Failed      State = "failed"
 	Unreachable State = "unreachable" // hosts only
 	Unknown     State = "unknown"     // it started, and nobody saw how it ended
+	Stopped     State = "stopped"     // hosts only: left in the middle by the failure of another, or by the operator
 	Skipped     State = "skipped"     // accepted by hand
 )
 

@@ -41,7 +41,7 @@ func (p Progress) Standing(parts []planner.Unit, host string) Standing {
 			s.Stand, s.OutOfTraffic = Drained, h.State != Skipped
 		}
 		if !h.State.Passed() {
-			if h.State != Started {
+			if h.State != Started && h.State != Stopped {
 				s.Failed, s.Unit, s.Why = true, part.ID, h.why()
 			}
 			break
