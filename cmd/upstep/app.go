@@ -18,6 +18,7 @@ const (
 	exitUnexpected = 1
 	exitInvalid    = 2
 	exitStale      = 5
+	exitStopped    = 6
 )
 
 // app is one invocation: its streams and what its flags say.
@@ -52,6 +53,9 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = a.failed
+	}
+	if err != nil && ctx.Err() != nil { // whatever the error says, the signal is its cause
+		return a.interrupted()
 	}
 	return a.exitCode(err)
 }

@@ -32,7 +32,13 @@ func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 		return nil, err
 	}
 	found := sink.Problems()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	plan, problems := planner.Build(w)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	found = append(found, problems...).Sorted()
 	a.show(found)
 	if found.Count(source.Error) > 0 {
@@ -78,7 +84,7 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	return w, sink, nil
 }
 
-func (a *app) ansible() *ansible.Tool { return ansible.New(ansible.Options{Dir: a.dir}) }
+func (a *app) ansible() *ansible.Tool { return ansible.New(ansible.Options{Dir: a.dir, Grace: ansibleGrace}) }
 
 // path takes a name given on the command line as relative to the project.
 func (a *app) path(name string) string {
