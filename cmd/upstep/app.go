@@ -37,12 +37,6 @@ type app struct {
 	failed         error           // the first failure to write to stdout
 }
 
-// usageError is a mistake in how a command was called.
-type usageError struct {
-	error
-	hint string
-}
-
 // execute runs a command line and gives its exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // cobra hands each command the context of ExecuteContext
@@ -111,6 +105,7 @@ func (a *app) printf(format string, args ...any) {
 }
 
 func (a *app) root() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "upstep",
 		Short: "Plan upgrades from services and roles, and emit them as Ansible playbooks",
@@ -119,26 +114,19 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 		Example:       "  upstep plan                     # what would be done, in which order\n  upstep emit                     # write it as playbooks\n  upstep explain nova_compute     # why a service stands where it stands",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+		Args:          noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				a.version()
 				return nil
 			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				names = append(names, c.Name())
-			}
-			hint := source.DidYouMean(args[0], names)
-			if hint == "" {
-				hint = "see upstep --help"
-			}
-			return usageError{fmt.Errorf("unknown command %q", args[0]), hint}
+			return cmd.Help()
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{err, "see " + cmd.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand())
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "directory", "C", ".", "the project's folder")
 	f.StringVar(&a.services, "services", "", "folder of the services (default services)")

@@ -18,7 +18,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Example: "  upstep explain nova_compute",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("explain takes one service, not %d", len(args)), "see " + cmd.CommandPath() + " --help"}
+				return misuse(cmd, "", "explain takes one service or role, not %d", len(args))
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,7 +26,7 @@ import (
 func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 	info, err := os.Stat(a.dir)
 	if err != nil || !info.IsDir() {
-		return nil, usageError{fmt.Errorf("%s is no folder", a.dir), "-C names the project's folder"}
+		return nil, usageError{fmt.Errorf("%s is no folder", cmp.Or(a.dir, `""`)), "-C names the project's folder"}
 	}
 	w, sink, err := a.read(ctx)
 	if err != nil {
@@ -84,7 +85,9 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	return w, sink, nil
 }
 
-func (a *app) ansible() *ansible.Tool { return ansible.New(ansible.Options{Dir: a.dir, Grace: ansibleGrace}) }
+func (a *app) ansible() *ansible.Tool {
+	return ansible.New(ansible.Options{Dir: a.dir, Grace: ansibleGrace})
+}
 
 // path takes a name given on the command line as relative to the project.
 func (a *app) path(name string) string {
@@ -142,8 +145,11 @@ func (a *app) inventories() []string {
 
 func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	sources := a.inventories()
-	if len(sources) == 0 || slices.Equal(sources, []string{"none"}) {
+	switch {
+	case len(sources) == 0 || slices.Equal(sources, []string{"none"}):
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
+	case slices.Contains(sources, "none"):
+		return nil, usageError{errors.New("-i none and another inventory contradict each other"), "-i none plans without hosts; a file of that name is -i ./none"}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
 	if err != nil {
