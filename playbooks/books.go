@@ -121,9 +121,9 @@ func (r *renderer) preflight() {
 				w.linef("          - upstep_preflight is not defined")
 				w.linef("          - ansible_play_hosts_all | difference(ansible_play_hosts) | length == 0")
 				w.linef("        fail_msg: >-")
-				w.linef("          {{ (upstep_preflight | default([])) | join('; ') }}")
-				w.linef("          {{ 'no answer from ' ~ (ansible_play_hosts_all | difference(ansible_play_hosts) | join(', '))")
-				w.linef("          if ansible_play_hosts_all | difference(ansible_play_hosts) | length > 0 else '' }}")
+				w.linef("          {{ ((upstep_preflight | default([])) +")
+				w.linef("          (['no answer from ' ~ (ansible_play_hosts_all | difference(ansible_play_hosts) | join(', '))]")
+				w.linef("          if ansible_play_hosts_all | difference(ansible_play_hosts) | length > 0 else [])) | join('; ') }}")
 				w.linef("        quiet: true")
 			},
 		})
