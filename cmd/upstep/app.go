@@ -42,7 +42,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // cobra hands each command the context of ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
+	root.SetOut(results{a})
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -96,12 +96,19 @@ func (a *app) errorf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.stderr, format, args...)
 }
 
-// printf writes results to standard output, and remembers the first failure: a full
-// disk behind a pipe must not look like success.
-func (a *app) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
-		a.failed = fmt.Errorf("write output: %w", err)
+// printf writes results to standard output.
+func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(results{a}, format, args...) }
+
+// results is standard output. It remembers the first failure: a full disk behind a pipe
+// must not look like success, whoever writes.
+type results struct{ *app }
+
+func (r results) Write(text []byte) (int, error) {
+	n, err := r.stdout.Write(text)
+	if err != nil && r.failed == nil {
+		r.failed = fmt.Errorf("write output: %w", err)
 	}
+	return n, err
 }
 
 func (a *app) root() *cobra.Command {

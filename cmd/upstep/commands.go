@@ -258,11 +258,11 @@ func (a *app) completionCommand() *cobra.Command {
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.stdout, true)
+				return root.GenBashCompletionV2(cmd.OutOrStdout(), true)
 			case "zsh":
-				return root.GenZshCompletion(a.stdout)
+				return root.GenZshCompletion(cmd.OutOrStdout())
 			}
-			return root.GenFishCompletion(a.stdout, true)
+			return root.GenFishCompletion(cmd.OutOrStdout(), true)
 		},
 	}
 }
