@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -197,7 +199,14 @@ func savePlan(path string, plan *planner.Plan) error {
 			return usageError{fmt.Errorf("%s exists and is no plan", path), "--save overwrites only an earlier plan: name another file"}
 		}
 	}
-	return atomically(path, doc)
+	if err := atomically(path, doc); err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) { // its path is that of a temporary file
+			err = at.Err
+		}
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
 }
 
 // document prints a value as JSON or YAML.

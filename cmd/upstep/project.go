@@ -148,22 +148,39 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	switch {
 	case len(sources) == 0 || slices.Equal(sources, []string{"none"}):
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
+	case slices.Contains(sources, ""):
+		return nil, usageError{errors.New("-i is empty"), "-i names the inventory; -i none plans without hosts"}
 	case slices.Contains(sources, "none"):
 		return nil, usageError{errors.New("-i none and another inventory contradict each other"), "-i none plans without hosts; a file of that name is -i ./none"}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
 	if err != nil {
-		hint := ansible.Hint(err)
-		if hint == "" {
-			hint = "-i names the inventory; -i none plans without hosts"
-		}
-		return nil, usageError{err, hint}
+		return nil, usageError{err, inventoryHint(err, sources)}
 	}
 	inv, err := roles.ParseInventory(data)
 	if err != nil {
 		return nil, fmt.Errorf("inventory %s: %w", strings.Join(sources, ", "), err)
 	}
 	return inv, nil
+}
+
+// inventoryHint tells what to do when Ansible gives no inventory.
+func inventoryHint(err error, sources []string) string {
+	if hint := ansible.Hint(err); hint != "" {
+		return hint
+	}
+	var unreadable *ansible.SourceError
+	switch {
+	case errors.As(err, &unreadable):
+		return "-i names the inventory; -i none plans without hosts"
+	case strings.Contains(err.Error(), "locale"):
+		return "set LC_ALL=C.UTF-8"
+	}
+	var flags strings.Builder
+	for _, s := range sources {
+		flags.WriteString(" -i " + shellWord(s))
+	}
+	return "see whether it runs in the project's folder: ansible-inventory" + flags.String() + " --list"
 }
 
 // digests gives the SHA-256 of every file that the plan was made from.
