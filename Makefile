@@ -11,7 +11,8 @@ build: ## the binary, bin/upstep
 deps: ## installs what tests and demo need, where it is missing
 	@scripts/deps
 
-demo: deps build ## a real upgrade on hosts that the demo makes itself
+demo: build ## a real upgrade on hosts that the demo makes itself; without root, on folders
+	@scripts/deps $(if $(filter 0,$(shell id -u)),hosts,folders)
 	@scripts/demo
 
 test: deps build ## every test; CGO for the race detector needs gcc, which deps installs
@@ -23,7 +24,7 @@ lint: ## golangci-lint, installed once where it is missing
 		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	$(GOBIN_DIR)/golangci-lint run ./...
 
-bench: deps build ## ratios from one run
+bench: build ## ratios from one run
 	go build -o bin/bench ./bench
 	bin/bench
 

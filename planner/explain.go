@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,28 +29,25 @@ type Standing struct {
 	Wave      int       `json:"wave,omitempty"`
 	WaveAfter []After   `json:"wave_after,omitempty"` // what keeps it out of an earlier wave
 	Place               // the line of the role that places it
+	Preflight []Waiting `json:"preflight,omitempty"`
 	Units     []Waiting `json:"units,omitempty"`
+	Rollback  []Waiting `json:"rollback,omitempty"`
 }
 
 // Waiting is a unit that holds tasks of the service, and what it waits for.
 type Waiting struct {
 	Unit   string   `json:"unit"`
-	Tasks  []string `json:"tasks"`
+	Tasks  []string `json:"tasks,omitempty"`
 	After  []After  `json:"after,omitempty"`
 	Before int      `json:"units_before,omitempty"` // units that must have ended first, over all that orders them
 	Behind int      `json:"units_behind,omitempty"` // units that wait for it
 }
 
-// Explain tells where a service stands. The error says so when the plan has no such service.
+// Explain tells where a service stands, in a plan that has it.
 func (p *Plan) Explain(name string) (*Explanation, error) {
 	svc := p.ServiceByName(name)
 	if svc == nil {
-		for _, n := range p.Ignored {
-			if n.Subject == name {
-				return nil, fmt.Errorf("service %q is not in the plan: %s (%s:%d)", name, n.Text, n.File, n.Line)
-			}
-		}
-		return nil, fmt.Errorf("service %q is not in the plan", name)
+		return nil, p.unknown(name)
 	}
 	x := &Explanation{Service: name, Description: svc.Description, Place: svc.Place, DependsOn: svc.DependsOn, Behind: svc.Behind}
 	for i := range p.Services {
@@ -60,18 +58,33 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 			}
 		}
 	}
-	g, err := p.Graph()
-	if err != nil && !errors.Is(err, ErrTooLarge) {
+	w, err := p.waiter()
+	if err != nil {
 		return nil, err
 	}
 	for _, pl := range svc.Placements {
 		s := Standing{Role: pl.Role, Hosts: p.RoleByName(pl.Role).Members, Stage: pl.Stage, Wave: pl.Wave, Place: pl.Place, Why: p.whyStage(pl), From: pl.StageFrom, WaveAfter: pl.WaveAfter}
-		if err := p.waitings(&s, svc, g); err != nil {
+		of := func(units []Unit) ([]Waiting, error) { return w.ofService(svc, pl.Role, units) }
+		preflight, err1 := of(p.Preflight)
+		units, err2 := of(unitsOf(p.Stages))
+		rollback, err3 := of(unitsOf(p.Rollback))
+		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, err
 		}
+		s.Preflight, s.Units, s.Rollback = preflight, units, rollback
 		x.Standings = append(x.Standings, s)
 	}
 	return x, nil
+}
+
+// unknown says what is known of a name that is neither a service nor a role of the plan.
+func (p *Plan) unknown(name string) error {
+	for _, n := range p.Ignored {
+		if n.Subject == name {
+			return fmt.Errorf("service %q is not in the plan: %s (%s:%d)", name, n.Text, n.File, n.Line)
+		}
+	}
+	return fmt.Errorf("%q is neither a service nor a role of the plan", name)
 }
 
 // whyStage says in words what gave the placement its stage and wave.
@@ -85,62 +98,92 @@ func (p *Plan) whyStage(pl Placement) string {
 	return "stepping with the other roles of the wave"
 }
 
-// waitings lists the units with tasks of the service on one role.
-func (p *Plan) waitings(s *Standing, svc *Service, g *Graph) error {
-	names := map[string]string{}
-	for _, t := range svc.Tasks {
-		names[t.ID] = t.Name
-		if t.Name == "" {
-			names[t.ID] = t.ID
-		}
-	}
-	var failed error
-	track := ""
-	for _, stage := range p.Stages {
-		stage.Units(func(_ Wave, u Unit) {
-			if u.Role != s.Role || failed != nil {
-				return
-			}
-			i := slices.IndexFunc(u.Segments, func(seg Segment) bool { return seg.Service == svc.Name && seg.Links == "" })
-			if i < 0 {
-				return
-			}
-			w := Waiting{Unit: u.ID}
-			for _, seg := range u.Segments {
-				if seg.Service == svc.Name && seg.Links == "" {
-					for _, id := range seg.Tasks {
-						w.Tasks = append(w.Tasks, names[id])
-					}
-				}
-			}
-			w.After = u.After
-			if t := p.trackOf(u); t != nil && t.Parts[0].ID != track {
-				track, w.After = t.Parts[0].ID, t.After // once: its parts follow each other
-			}
-			if g != nil {
-				before, err := g.Before(u.ID)
-				behind, err2 := g.Behind(u.ID)
-				failed = errors.Join(err, err2)
-				w.Before, w.Behind = len(before), len(behind)
-			}
-			s.Units = append(s.Units, w)
-		})
-	}
-	return failed
+// waiter tells what units wait for.
+type waiter struct {
+	graph  *Graph            // nil in a plan too large for it
+	counts map[string]bool   // units that the graph knows
+	tracks map[string]*Track // by the units that are their parts
 }
 
-// trackOf gives the track that a unit is a part of, or nil.
-func (p *Plan) trackOf(u Unit) *Track {
-	for _, s := range p.Stages {
-		for _, w := range s.Waves {
-			for i, t := range w.Tracks {
-				if slices.ContainsFunc(t.Parts, func(o Unit) bool { return o.ID == u.ID }) {
-					return &w.Tracks[i]
+func (p *Plan) waiter() (*waiter, error) {
+	g, err := p.Graph()
+	if err != nil && !errors.Is(err, ErrTooLarge) {
+		return nil, err
+	}
+	w := &waiter{graph: g, counts: map[string]bool{}, tracks: map[string]*Track{}}
+	for _, u := range unitsOf(p.Stages) {
+		w.counts[u.ID] = g != nil
+	}
+	for _, s := range slices.Concat(p.Stages, p.Rollback) {
+		for _, wave := range s.Waves {
+			for i, t := range wave.Tracks {
+				for _, u := range t.Parts {
+					w.tracks[u.ID] = &wave.Tracks[i]
 				}
 			}
 		}
 	}
-	return nil
+	return w, nil
+}
+
+// unitsOf lists the units of stages in their order.
+func unitsOf(stages []Stage) []Unit {
+	var out []Unit
+	for _, s := range stages {
+		s.Units(func(_ Wave, u Unit) { out = append(out, u) })
+	}
+	return out
+}
+
+// of tells what each of some units waits for. What a track waits for is told of the
+// first of them that is its part, as the parts follow each other.
+func (w *waiter) of(units []Unit) ([]Waiting, error) {
+	var out []Waiting
+	var told *Track
+	for _, u := range units {
+		x := Waiting{Unit: u.ID, After: u.After}
+		if t := w.tracks[u.ID]; t != nil && t != told {
+			told, x.After = t, t.After
+		}
+		if w.counts[u.ID] {
+			before, err := w.graph.Before(u.ID)
+			behind, err2 := w.graph.Behind(u.ID)
+			if err := errors.Join(err, err2); err != nil {
+				return nil, err
+			}
+			x.Before, x.Behind = len(before), len(behind)
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// ofService gives those of the units that hold tasks of the service on one role.
+func (w *waiter) ofService(svc *Service, role string, units []Unit) ([]Waiting, error) {
+	names := map[string]string{}
+	for _, t := range svc.Tasks {
+		names[t.ID] = cmp.Or(t.Name, t.ID)
+	}
+	var with []Unit
+	var held [][]string
+	for _, u := range units {
+		var list []string
+		for _, seg := range u.Segments {
+			if u.Role == role && seg.Service == svc.Name && seg.Links == "" {
+				for _, id := range seg.Tasks {
+					list = append(list, names[id])
+				}
+			}
+		}
+		if list != nil {
+			with, held = append(with, u), append(held, list)
+		}
+	}
+	out, err := w.of(with)
+	for i := range out {
+		out[i].Tasks = held[i]
+	}
+	return out, err
 }
 
 // ServiceNames gives the services of the plan, for those who mistype one.

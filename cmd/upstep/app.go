@@ -18,6 +18,7 @@ const (
 	exitUnexpected = 1
 	exitInvalid    = 2
 	exitStale      = 5
+	exitStopped    = 6
 )
 
 // app is one invocation: its streams and what its flags say.
@@ -36,22 +37,19 @@ type app struct {
 	failed         error           // the first failure to write to stdout
 }
 
-// usageError is a mistake in how a command was called.
-type usageError struct {
-	error
-	hint string
-}
-
 // execute runs a command line and gives its exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // cobra hands each command the context of ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
+	root.SetOut(results{a})
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = a.failed
+	}
+	if err != nil && ctx.Err() != nil { // whatever the error says, the signal is its cause
+		return a.interrupted()
 	}
 	return a.exitCode(err)
 }
@@ -98,15 +96,23 @@ func (a *app) errorf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.stderr, format, args...)
 }
 
-// printf writes results to standard output, and remembers the first failure: a full
-// disk behind a pipe must not look like success.
-func (a *app) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
-		a.failed = fmt.Errorf("write output: %w", err)
+// printf writes results to standard output.
+func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(results{a}, format, args...) }
+
+// results is standard output. It remembers the first failure: a full disk behind a pipe
+// must not look like success, whoever writes.
+type results struct{ *app }
+
+func (r results) Write(text []byte) (int, error) {
+	n, err := r.stdout.Write(text)
+	if err != nil && r.failed == nil {
+		r.failed = fmt.Errorf("write output: %w", err)
 	}
+	return n, err
 }
 
 func (a *app) root() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "upstep",
 		Short: "Plan upgrades from services and roles, and emit them as Ansible playbooks",
@@ -115,26 +121,19 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 		Example:       "  upstep plan                     # what would be done, in which order\n  upstep emit                     # write it as playbooks\n  upstep explain nova_compute     # why a service stands where it stands",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+		Args:          noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				a.version()
 				return nil
 			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				names = append(names, c.Name())
-			}
-			hint := source.DidYouMean(args[0], names)
-			if hint == "" {
-				hint = "see upstep --help"
-			}
-			return usageError{fmt.Errorf("unknown command %q", args[0]), hint}
+			return cmd.Help()
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{err, "see " + cmd.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand())
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "directory", "C", ".", "the project's folder")
 	f.StringVar(&a.services, "services", "", "folder of the services (default services)")

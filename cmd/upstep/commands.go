@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -153,7 +156,8 @@ func (a *app) inventoryFlags() string {
 	}
 	var b strings.Builder
 	for _, i := range list {
-		if !strings.Contains(i, ",") { // a list of hosts is no path
+		// A list of hosts is no path, and Ansible itself expands $ and ~.
+		if !strings.Contains(i, ",") && !strings.HasPrefix(i, "$") && !strings.HasPrefix(i, "~") {
 			i = a.path(i)
 		}
 		b.WriteString(" -i " + shellWord(i))
@@ -195,7 +199,14 @@ func savePlan(path string, plan *planner.Plan) error {
 			return usageError{fmt.Errorf("%s exists and is no plan", path), "--save overwrites only an earlier plan: name another file"}
 		}
 	}
-	return atomically(path, doc)
+	if err := atomically(path, doc); err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) { // its path is that of a temporary file
+			err = at.Err
+		}
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
 }
 
 // document prints a value as JSON or YAML.
@@ -223,14 +234,18 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: "  upstep version",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := "devel"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				v = strings.Trim(info.Main.Version, "()")
-			}
-			a.printf("upstep %s, plan format %s\n", v, planner.Format)
+			a.version()
 			return nil
 		},
 	}
+}
+
+func (a *app) version() {
+	v := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = strings.Trim(info.Main.Version, "()")
+	}
+	a.printf("upstep %s, plan format %s\n", v, planner.Format)
 }
 
 func (a *app) completionCommand() *cobra.Command {
@@ -240,8 +255,11 @@ func (a *app) completionCommand() *cobra.Command {
 		Example:   "  source <(upstep completion bash)",
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)(cmd, args); err != nil {
-				return usageError{err, "name one of bash, zsh, fish"}
+			switch {
+			case len(args) != 1:
+				return misuse(cmd, "name one of bash, zsh, fish", "completion takes one shell, not %d", len(args))
+			case !slices.Contains(cmd.ValidArgs, args[0]):
+				return misuse(cmd, "name one of bash, zsh, fish", "no completion for %q", args[0])
 			}
 			return nil
 		},
@@ -249,20 +267,13 @@ func (a *app) completionCommand() *cobra.Command {
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.stdout, true)
+				return root.GenBashCompletionV2(cmd.OutOrStdout(), true)
 			case "zsh":
-				return root.GenZshCompletion(a.stdout)
+				return root.GenZshCompletion(cmd.OutOrStdout())
 			}
-			return root.GenFishCompletion(a.stdout, true)
+			return root.GenFishCompletion(cmd.OutOrStdout(), true)
 		},
 	}
-}
-
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q", args[0]), "see " + cmd.CommandPath() + " --help"}
-	}
-	return nil
 }
 
 func atomically(path string, data []byte) error {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,13 +14,15 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "explain SERVICE",
-		Short:   "Tell why a service stands where it stands",
-		Long:    "Tell where a service stands in the plan, and because of which lines.",
-		Example: "  upstep explain nova_compute",
+		Use:   "explain SERVICE|ROLE",
+		Short: "Tell why a service or a role stands where it stands",
+		Long: `Tell where a service stands in the plan, and because of which lines; or what stands on
+a role, and what is done on its hosts in which order. Where both have the name, it tells
+of the service: ROLE/ names the role.`,
+		Example: "  upstep explain nova_compute\n  upstep explain Compute\n  upstep explain haproxy/      # the role, where a service has the name too",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("explain takes one service, not %d", len(args)), "see " + cmd.CommandPath() + " --help"}
+				return misuse(cmd, "", "explain takes one service or role, not %d", len(args))
 			}
 			return nil
 		},
@@ -27,19 +31,41 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			x, err := plan.Explain(args[0])
-			if err != nil {
-				return usageError{err, source.DidYouMean(args[0], plan.ServiceNames())}
-			}
-			if a.output != "table" {
-				return a.document(x)
-			}
-			a.explanation(x)
-			return nil
+			return a.explain(plan, args[0])
 		},
 	}
 	a.outputFlag(cmd)
 	return cmd
+}
+
+func (a *app) explain(plan *planner.Plan, name string) error {
+	if role := strings.TrimSuffix(name, "/"); plan.RoleByName(role) != nil && plan.ServiceByName(name) == nil {
+		x, err := plan.ExplainRole(role)
+		if err != nil {
+			return err
+		}
+		if a.output != "table" {
+			return a.document(x)
+		}
+		a.roleExplanation(x)
+		return nil
+	}
+	if plan.ServiceByName(name) == nil {
+		_, err := plan.Explain(name)
+		return usageError{err, cmp.Or(source.DidYouMean(name, plan.ServiceNames()), source.DidYouMean(name, plan.RoleNames()))}
+	}
+	x, err := plan.Explain(name)
+	if err != nil {
+		return err
+	}
+	if a.output != "table" {
+		return a.document(x)
+	}
+	a.explanation(x)
+	if plan.RoleByName(name) != nil {
+		a.printf("\na role has this name too: upstep explain %s/%s\n", shellWord(name), a.sameFlags())
+	}
+	return nil
 }
 
 func (a *app) explanation(x *planner.Explanation) {
@@ -49,30 +75,11 @@ func (a *app) explanation(x *planner.Explanation) {
 	}
 	for _, s := range x.Standings {
 		a.printf("\non role %s (%s)%s\n", s.Role, at(s.Place), hostList(s.Hosts))
-		from := "by default the last"
-		if s.From.File != "" {
-			from = "said by " + at(s.From)
-		}
-		a.printf("  stage %s (%s)", s.Stage, from)
-		if s.Wave > 0 {
-			a.printf(", wave %d", s.Wave)
-		}
-		a.printf(": %s\n", s.Why)
+		a.printf("  %s: %s\n", standing(s.Stage, s.From, s.Wave), s.Why)
 		for _, f := range s.WaveAfter {
 			a.printf("  not before %s: %s%s\n", f.Unit, f.Reason, parenthesised(f.Place))
 		}
-		for _, u := range s.Units {
-			a.printf("  %s\n", u.Unit)
-			for _, t := range u.Tasks {
-				a.printf("      - %s\n", t)
-			}
-			for _, f := range u.After {
-				a.printf("      after %s: %s%s\n", f.Unit, f.Reason, parenthesised(f.Place))
-			}
-			if u.Before+u.Behind > 0 {
-				a.printf("      in all %s before it, %s behind it\n", plural(u.Before, "unit"), plural(u.Behind, "unit"))
-			}
-		}
+		a.waitings(slices.Concat(s.Preflight, s.Units, s.Rollback))
 	}
 	if len(x.DependsOn) > 0 {
 		a.printf("\ndepends on\n")
@@ -91,6 +98,27 @@ func (a *app) explanation(x *planner.Explanation) {
 	}
 }
 
+// waitings lists units with a service's tasks.
+func (a *app) waitings(units []planner.Waiting) {
+	for _, u := range units {
+		a.printf("  %s\n", u.Unit)
+		for _, t := range u.Tasks {
+			a.printf("      - %s\n", t)
+		}
+		a.waits(u)
+	}
+}
+
+// waits says what a unit waits for.
+func (a *app) waits(u planner.Waiting) {
+	for _, f := range u.After {
+		a.printf("      after %s: %s%s\n", f.Unit, f.Reason, parenthesised(f.Place))
+	}
+	if u.Before+u.Behind > 0 {
+		a.printf("      in all %s before it, %s behind it\n", plural(u.Before, "unit"), plural(u.Behind, "unit"))
+	}
+}
+
 // kindText says what a dependency orders.
 func kindText(d planner.Dependency) string {
 	text := "in every step; it orders within steps only"
@@ -106,6 +134,18 @@ func kindText(d planner.Dependency) string {
 	}
 	if d.Scope == "host" {
 		text += ", on the same role only"
+	}
+	return text
+}
+
+// standing says where a placement stands, and which line says its stage.
+func standing(stage string, from planner.Place, wave int) string {
+	text := "stage " + stage + " (by default the last)"
+	if from.File != "" {
+		text = "stage " + stage + " (said by " + at(from) + ")"
+	}
+	if wave > 0 {
+		text += fmt.Sprintf(", wave %d", wave)
 	}
 	return text
 }

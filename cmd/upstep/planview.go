@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -70,11 +71,11 @@ func stepOnly(p *planner.Plan) int {
 func (a *app) sameFlags() string {
 	var b strings.Builder
 	if a.dir != "." {
-		b.WriteString(" -C " + a.dir)
+		b.WriteString(" -C " + shellWord(a.dir))
 	}
 	for _, f := range []struct{ name, value string }{{"services", a.services}, {"roles", a.roles}} {
 		if f.value != "" {
-			b.WriteString(" --" + f.name + " " + f.value)
+			b.WriteString(" --" + f.name + " " + shellWord(f.value))
 		}
 	}
 	for _, f := range []struct {
@@ -90,7 +91,10 @@ func (a *app) sameFlags() string {
 
 // shellWord quotes a word where a shell would read it as anything else.
 func shellWord(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`&|;<>()*?[]{}!#~") {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("%+,-./:=@_", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

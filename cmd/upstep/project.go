@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,14 +26,20 @@ import (
 func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 	info, err := os.Stat(a.dir)
 	if err != nil || !info.IsDir() {
-		return nil, usageError{fmt.Errorf("%s is no folder", a.dir), "-C names the project's folder"}
+		return nil, usageError{fmt.Errorf("%s is no folder", cmp.Or(a.dir, `""`)), "-C names the project's folder"}
 	}
 	w, sink, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found := sink.Problems()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	plan, problems := planner.Build(w)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	found = append(found, problems...).Sorted()
 	a.show(found)
 	if found.Count(source.Error) > 0 {
@@ -78,7 +85,9 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	return w, sink, nil
 }
 
-func (a *app) ansible() *ansible.Tool { return ansible.New(ansible.Options{Dir: a.dir}) }
+func (a *app) ansible() *ansible.Tool {
+	return ansible.New(ansible.Options{Dir: a.dir, Grace: ansibleGrace})
+}
 
 // path takes a name given on the command line as relative to the project.
 func (a *app) path(name string) string {
@@ -136,22 +145,42 @@ func (a *app) inventories() []string {
 
 func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	sources := a.inventories()
-	if len(sources) == 0 || slices.Equal(sources, []string{"none"}) {
+	switch {
+	case len(sources) == 0 || slices.Equal(sources, []string{"none"}):
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
+	case slices.Contains(sources, ""):
+		return nil, usageError{errors.New("-i is empty"), "-i names the inventory; -i none plans without hosts"}
+	case slices.Contains(sources, "none"):
+		return nil, usageError{errors.New("-i none and another inventory contradict each other"), "-i none plans without hosts; a file of that name is -i ./none"}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
 	if err != nil {
-		hint := ansible.Hint(err)
-		if hint == "" {
-			hint = "-i names the inventory; -i none plans without hosts"
-		}
-		return nil, usageError{err, hint}
+		return nil, usageError{err, inventoryHint(err, sources)}
 	}
 	inv, err := roles.ParseInventory(data)
 	if err != nil {
 		return nil, fmt.Errorf("inventory %s: %w", strings.Join(sources, ", "), err)
 	}
 	return inv, nil
+}
+
+// inventoryHint tells what to do when Ansible gives no inventory.
+func inventoryHint(err error, sources []string) string {
+	if hint := ansible.Hint(err); hint != "" {
+		return hint
+	}
+	var unreadable *ansible.SourceError
+	switch {
+	case errors.As(err, &unreadable):
+		return "-i names the inventory; -i none plans without hosts"
+	case strings.Contains(err.Error(), "locale"):
+		return "set LC_ALL=C.UTF-8"
+	}
+	var flags strings.Builder
+	for _, s := range sources {
+		flags.WriteString(" -i " + shellWord(s))
+	}
+	return "see whether it runs in the project's folder: ansible-inventory" + flags.String() + " --list"
 }
 
 // digests gives the SHA-256 of every file that the plan was made from.

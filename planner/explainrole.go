@@ -1,0 +1,78 @@
+package planner
+
+import "errors"
+
+// RoleExplanation tells what stands on a role, and what is done on its hosts in which order.
+type RoleExplanation struct {
+	Role      string        `json:"role"`
+	Place                   // where it is defined
+	Hosts     string        `json:"hosts"` // inventory pattern
+	Members   []string      `json:"members,omitempty"`
+	Rolling   *Rolling      `json:"rolling,omitempty"`
+	Services  []RoleService `json:"services"` // in the role's order
+	Preflight []RoleUnit    `json:"preflight,omitempty"`
+	Units     []RoleUnit    `json:"units,omitempty"`
+	Rollback  []RoleUnit    `json:"rollback,omitempty"`
+}
+
+// RoleService is a service as it stands on the role.
+type RoleService struct {
+	Service string `json:"service"`
+	Placement
+}
+
+// RoleUnit is a unit of the role, and what it waits for.
+type RoleUnit struct {
+	Waiting
+	Segments []Segment `json:"segments"`
+}
+
+// ExplainRole tells of a role, in a plan that has it.
+func (p *Plan) ExplainRole(name string) (*RoleExplanation, error) {
+	role := p.RoleByName(name)
+	if role == nil {
+		return nil, p.unknown(name)
+	}
+	x := &RoleExplanation{Role: name, Place: role.Place, Hosts: role.Hosts, Members: role.Members, Rolling: role.Rolling}
+	for _, s := range role.Services {
+		for _, pl := range p.ServiceByName(s).Placements {
+			if pl.Role == name {
+				x.Services = append(x.Services, RoleService{s, pl})
+			}
+		}
+	}
+	w, err := p.waiter()
+	if err != nil {
+		return nil, err
+	}
+	var err1, err2, err3 error
+	x.Preflight, err1 = w.ofRole(name, p.Preflight)
+	x.Units, err2 = w.ofRole(name, unitsOf(p.Stages))
+	x.Rollback, err3 = w.ofRole(name, unitsOf(p.Rollback))
+	return x, errors.Join(err1, err2, err3)
+}
+
+// ofRole gives those of the units that are the role's.
+func (w *waiter) ofRole(role string, units []Unit) ([]RoleUnit, error) {
+	var own []Unit
+	var out []RoleUnit
+	for _, u := range units {
+		if u.Role == role {
+			own = append(own, u)
+		}
+	}
+	waitings, err := w.of(own)
+	for i := range waitings {
+		out = append(out, RoleUnit{waitings[i], own[i].Segments})
+	}
+	return out, err
+}
+
+// RoleNames gives the roles of the plan, for those who mistype one.
+func (p *Plan) RoleNames() []string {
+	var out []string
+	for i := range p.Roles {
+		out = append(out, p.Roles[i].Name)
+	}
+	return out
+}
