@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/runner"
+)
+
+// runFlags is what the flags of run say.
+type runFlags struct {
+	runner.Options
+	fresh          bool // --new
+	acceptChanged  bool
+	check, diff    bool
+	skipTags       []string
+	pauseAfter     string
+	ansibleOptions []string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [-- ANSIBLE OPTIONS]",
+		Short: "Run the plan, or go on with it",
+		Long: `Run the plan with ansible-playbook, step by step, on real hosts. What was done is
+written down in .upstep/ as it happens: the same command goes on after a failure, an
+interruption or a crash, and touches no host again that has ended a unit.
+
+Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`,
+		Example: "  upstep run\n  upstep run --stage control-plane        # the rest another night\n  upstep run --check --diff\n  upstep run -- --vault-password-file ~/.vault",
+		Args: func(cmd *cobra.Command, args []string) error {
+			at := cmd.ArgsLenAtDash()
+			if at < 0 {
+				at = len(args)
+			}
+			f.ansibleOptions = args[at:]
+			return noArgs(cmd, args[:at])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.fresh, "new", false, "begin a new run, and leave an unfinished one as it is")
+	fl.BoolVar(&f.acceptChanged, "accept-changed", false, "go on though units that ended have other tasks now; they stay ended")
+	fl.StringArrayVar(&f.Rerun, "rerun", nil, "run this unit again though it ended; may be repeated")
+	fl.StringArrayVar(&f.Stages, "stage", nil, "only this stage; may be repeated")
+	fl.StringArrayVar(&f.Selection.Roles, "role", nil, "only this role; may be repeated")
+	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
+	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
+	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
+	fl.StringSliceVar(&f.skipTags, "skip-tags", nil, "leave out tasks with these tags")
+	fl.BoolVar(&f.check, "check", false, "change nothing: Ansible says what it would do; a hint, no proof")
+	fl.BoolVar(&f.diff, "diff", false, "show how files change")
+	fl.BoolVar(&f.KeepGoing, "keep-going", false, "after a failure begin what does not depend on it")
+	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
+	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
+	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	return cmd
+}
+
+// run runs the plan of the project.
+func (a *app) run(ctx context.Context, f runFlags) (err error) {
+	switch runner.Pause(f.pauseAfter) {
+	case runner.NoPause, runner.PauseStage, runner.PauseWave, runner.PauseBatch:
+		f.PauseAfter = runner.Pause(f.pauseAfter)
+	default:
+		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
+	}
+	plan, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	if !plan.HostsKnown {
+		return usageError{errors.New("a run needs hosts"), "-i names the inventory"}
+	}
+	tree, err := playbooks.Render(plan)
+	if err != nil {
+		return err
+	}
+	held, err := journal.Lock(a.dir, a.owner())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	s, err := a.session(ctx, plan, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.run(ctx, tree)
+}
+
+// who says who runs this.
+func (a *app) who() journal.Who {
+	w := journal.Who{PID: os.Getpid(), Version: version(), Command: a.args}
+	w.Host, _ = os.Hostname()
+	if u, err := user.Current(); err == nil {
+		w.User = u.Username
+	}
+	return w
+}
+
+// session is one invocation of a run: its journal and folder.
+type session struct {
+	*app
+	flags   runFlags
+	plan    *planner.Plan
+	journal *journal.Journal // nil with --check
+	run     journal.RunID
+	number  int    // of the invocation
+	root    string // the journal's folder, or a temporary one
+	folder  string // of the run, below root
+	done    journal.Progress
+}
+
+// session opens the journal and decides whether this goes on with a run.
+func (a *app) session(ctx context.Context, plan *planner.Plan, f runFlags) (*session, error) {
+	s := &session{app: a, flags: f, plan: plan}
+	doc, err := plan.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if f.check {
+		s.run, s.folder = "check", "check"
+		s.root, err = os.MkdirTemp("", "upstep-check-")
+		return s, err
+	}
+	s.root = filepath.Join(a.dir, journal.Folder)
+	if s.journal, err = journal.Open(ctx, a.dir, journal.Options{}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.journal.Close())
+		}
+	}()
+	current, err := s.journal.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inv := journal.Invocation{Who: a.who(), Started: time.Now()}
+	switch {
+	case current == nil, f.fresh:
+		if current != nil {
+			a.errorf("run %s is left unfinished\n", current.ID)
+			err = s.journal.Write(ctx, current.ID, func(t *journal.Tx) error { t.RunState(journal.Abandoned, time.Now()); return nil })
+			if err != nil {
+				return nil, err
+			}
+		}
+		if s.run, err = s.journal.Begin(ctx, plan.Name, doc, inv); err != nil {
+			return nil, err
+		}
+		s.number = 1
+	default:
+		s.run = current.ID
+		if err = s.compare(ctx); err != nil {
+			return nil, err
+		}
+		if s.number, err = s.journal.Invoke(ctx, s.run, doc, inv); err != nil {
+			return nil, err
+		}
+	}
+	s.folder = filepath.Join("runs", string(s.run))
+	return s, nil
+}
+
+// compare refuses to go on with a run by a plan that says otherwise of what it did.
+func (s *session) compare(ctx context.Context) error {
+	list, err := s.journal.Invocations(ctx, s.run)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	doc, err := s.journal.Plan(ctx, list[len(list)-1].Plan)
+	if err != nil {
+		return err
+	}
+	before, err := planner.Decode(doc)
+	if err != nil {
+		return err
+	}
+	if s.done, err = s.journal.Progress(ctx, s.run); err != nil {
+		return err
+	}
+	differences := runner.Differences(before, s.plan, s.done)
+	for _, d := range differences {
+		if d.Unit == "" {
+			s.errorf("%s\n", d.Text)
+		} else {
+			s.errorf("%s: %s\n", d.Unit, d.Text)
+		}
+	}
+	if len(differences) > 0 && !s.flags.acceptChanged {
+		return codeError{fmt.Errorf("run %s is not finished, and this plan differs from what it did\n  hint: --accept-changed goes on with it, --rerun UNIT runs a unit again, --new begins afresh", s.run), exitStale}
+	}
+	return nil
+}
+
+// run runs, and tells how it ended.
+func (s *session) execute(ctx context.Context, tree *playbooks.Tree) error {
+	dir, err := filepath.Abs(filepath.Join(s.root, s.folder, "playbooks"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
+		return err
+	}
+	var sources []string
+	for _, i := range s.inventories() {
+		sources = append(sources, i)
+	}
+	stop := make(chan string, 1)
+	ctx, release := s.patient(ctx, stop)
+	defer release()
+	v := newRunView(s)
+	res, err := runner.Run(ctx, stop, runner.Config{
+		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
+		Report: v.report, Now: time.Now, Options: s.flags.Options,
+		Executor: executor{
+			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
+			job: ansible.Job{
+				Tree: dir, Inventory: sources, Facts: filepath.Join(s.root, s.folder, "facts"),
+				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff, Forks: s.plan.Forks,
+			},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return v.summary(res)
+}
