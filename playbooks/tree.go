@@ -3,8 +3,6 @@
 package playbooks
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,15 +83,6 @@ func Render(p *planner.Plan) (*Tree, error) {
 	}
 	t.Files = append(t.Files, File{Path: SumsFile, Data: sums(t.Files)})
 	return t, nil
-}
-
-func sums(files []File) []byte {
-	var b strings.Builder
-	for _, f := range files {
-		sum := sha256.Sum256(f.Data)
-		b.WriteString(hex.EncodeToString(sum[:]) + "  " + f.Path + "\n")
-	}
-	return []byte(b.String())
 }
 
 // CheckBook is the playbook of WithCheckBook.

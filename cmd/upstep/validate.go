@@ -66,7 +66,7 @@ func (a *app) checkWithAnsible(ctx context.Context, plan *planner.Plan) (_ sourc
 		}
 	}()
 	all := playbooks.WithCheckBook(tree)
-	if _, err := playbooks.Write(dir, all, true); err != nil {
+	if _, err := playbooks.Write(ctx, dir, all, true); err != nil {
 		return nil, err
 	}
 	check, err := a.ansible().SyntaxCheck(ctx, dir, all.Playbooks(), ansible.MaskTask)
