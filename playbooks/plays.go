@@ -29,7 +29,7 @@ func allFail() []string { return []string{"any_errors_fatal: true"} }
 // emit writes the play.
 func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
-	w.linef("- name: %s", source.Quote(p.name))
+	w.linef("- name: %s", source.Quote(visible(p.name)))
 	w.linef("  hosts: %s", source.Quote(p.hosts))
 	w.linef("  gather_facts: false")
 	for _, f := range p.failure {

@@ -9,7 +9,7 @@ import (
 func (r *renderer) readme() string {
 	var b strings.Builder
 	p := r.plan
-	title := p.Name
+	title := visible(strings.Join(strings.Fields(p.Name), " "))
 	if title == "" {
 		title = "upgrade"
 	}

@@ -3,6 +3,8 @@ package playbooks
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // writer builds one YAML file and counts its lines, so that a line can be traced to
@@ -64,7 +66,7 @@ func (w *writer) comment(text string) {
 	const width = 110
 	pad := "#"
 	line := pad
-	for word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(visible(text)) {
 		if len(line)+1+len(word) > width && line != pad {
 			w.linef("%s", line)
 			line = pad + "  "
@@ -72,4 +74,33 @@ func (w *writer) comment(text string) {
 		line += " " + word
 	}
 	w.linef("%s", line)
+}
+
+// visible gives a text with escapes in the place of what no terminal should get and no
+// YAML file may hold, not even in a comment: control characters, broken UTF-8, marks that
+// turn the direction of reading. Spaces stay.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for i, r := range text {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(r)):
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case !hidden(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	return r == utf8.RuneError || !unicode.IsPrint(r) && r != '\t' && r != '\n' && r != '\r' && !unicode.Is(unicode.Zs, r)
 }
