@@ -140,6 +140,9 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
 	if err != nil {
 		hint := ansible.Hint(err)
 		if hint == "" {
