@@ -20,6 +20,7 @@ type play struct {
 	vars     []string          // as lines
 	services []string          // whose handlers the play may be notified for
 	body     func(w *writer)
+	at       planner.Place // what the play is made for
 }
 
 // allFail is the failure policy of plays in which hosts go side by side: one failed
@@ -29,6 +30,7 @@ func allFail() []string { return []string{"any_errors_fatal: true"} }
 // emit writes the play.
 func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
+	defer func(from int) { w.made(from, p.at) }(w.lines + 1)
 	w.linef("- name: %s", source.Quote(visible(p.name)))
 	w.linef("  hosts: %s", source.Quote(p.hosts))
 	w.linef("  gather_facts: false")
@@ -38,7 +40,11 @@ func (r *renderer) emit(w *writer, p play) {
 	keywords := nearest(p.own, r.plan.Play)
 	for _, k := range keywords {
 		if k.Name != "vars_files" {
+			from := w.lines + 1
 			w.text(k.Text, 2)
+			if !slices.Contains(p.own, k) {
+				w.made(from, planner.Place{File: settingsFile})
+			}
 		}
 	}
 	r.varsFiles(w, keywords)
@@ -75,6 +81,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		if len(svc.Handlers) == 0 {
 			continue
 		}
+		from := w.lines + 1
 		if !head {
 			w.linef("  handlers:")
 			head = true
@@ -85,6 +92,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		for _, k := range svc.Play {
 			w.text(k.Text, 6)
 		}
+		w.made(from, svc.Place)
 	}
 }
 
@@ -94,6 +102,7 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 	return play{
 		name:     r.title(stage, wave, u) + ": " + u.Role + suffix(u.ID),
 		hosts:    role.Hosts,
+		at:       role.Place,
 		own:      role.Play,
 		tags:     tags(stage, wave, u),
 		failure:  allFail(),
@@ -200,6 +209,7 @@ func (r *renderer) gateFile(u planner.Unit) {
 	h := r.role[u.Role].Health
 	base := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
 	w := &writer{}
+	w.madeFor(r.role[u.Role].Place)
 	w.linef("---")
 	w.comment("One try of the health gate " + u.ID + ".")
 	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
@@ -256,7 +266,7 @@ func (r *renderer) wait(w *writer, name string, seconds int, when string, indent
 func (r *renderer) hostsPlay(name string) play {
 	role := r.role[name]
 	return play{
-		name: "Hosts of " + name, hosts: role.Hosts, own: role.Play, tags: []string{"always"}, failure: allFail(),
+		name: "Hosts of " + name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"always"}, failure: allFail(),
 		body: func(w *writer) { r.hostsTasks(w, name) },
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/upstep/upstep/planner"
 )
 
 // writer builds one YAML file and counts its lines, so that a line can be traced to
@@ -59,6 +61,18 @@ func (w *writer) traced(s string, indent int, file string, line int) {
 	start := w.lines + 1
 	w.text(s, indent)
 	w.origins = append(w.origins, origin{from: start, to: w.lines + 1, file: file, line: line - head})
+}
+
+// made notes what the lines from a line on were made for.
+func (w *writer) made(from int, at planner.Place) {
+	if at.File != "" {
+		w.origins = append(w.origins, origin{from: from, to: w.lines + 1, file: at.File, line: at.Line, around: true})
+	}
+}
+
+// madeFor notes what the whole file is made for.
+func (w *writer) madeFor(at planner.Place) {
+	w.origins = append(w.origins, origin{from: 1, to: wholeFile, file: at.File, line: at.Line, around: true})
 }
 
 // comment writes a comment, broken at 110 columns.
