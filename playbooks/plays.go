@@ -278,7 +278,7 @@ func (r *renderer) hostsTasks(w *writer, name string) {
 	w.linef("        that: ansible_run_tags | reject('match', '^(all|upstep_.*)$') | list | length == 0")
 	w.linef("        fail_msg: choose by tags such as upstep_step3; those of tasks are for --skip-tags")
 	w.linef("        quiet: true")
-	w.linef("      run_once: true")
+	w.linef("      run_once: true # noqa: run-once[task]")
 	w.linef("")
 	w.linef("    - name: %s", source.Quote("Name the hosts of "+name))
 	w.linef("      ansible.builtin.group_by:")
