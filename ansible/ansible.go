@@ -52,6 +52,11 @@ func New(o Options) *Tool {
 	}
 }
 
+// with gives the tool with one more variable of its environment.
+func (t *Tool) with(variable string) *Tool {
+	return &Tool{dir: t.dir, env: append(slices.Clone(t.env), variable), args: t.args, grace: t.grace, most: t.most, plugin: t.plugin}
+}
+
 // environment gives the user's variables, then those that make Ansible's output
 // the same everywhere; of a name given twice the last counts.
 func environment(base, extra []string) []string {

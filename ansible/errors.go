@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -22,10 +23,35 @@ func (e *NotInstalledError) Hint() string { return "apt-get install ansible-core
 type SourceError struct {
 	source.Pos
 	Message string
+	hint    string
 }
 
 // Error gives the source, its line where known, and the reason.
 func (e *SourceError) Error() string { return "inventory " + e.String() + ": " + e.Message }
+
+// Hint says how to mend it, or is empty.
+func (e *SourceError) Hint() string { return e.hint }
+
+// InterruptedError says that a command was ended because its context was. It is the
+// context's error, and its cause where there is one.
+type InterruptedError struct {
+	Binary string
+	errs   []error
+}
+
+// Error says during which command, and why where there is a reason to tell.
+func (e *InterruptedError) Error() string {
+	if len(e.errs) > 1 {
+		return e.Binary + ": " + e.errs[1].Error()
+	}
+	if errors.Is(e, context.DeadlineExceeded) {
+		return e.Binary + ": " + e.errs[0].Error()
+	}
+	return "interrupted while " + e.Binary + " ran"
+}
+
+// Unwrap gives the context's error and its cause.
+func (e *InterruptedError) Unwrap() []error { return e.errs }
 
 // CommandError says that a command ended with an error of its own. It never holds
 // the arguments or the environment.

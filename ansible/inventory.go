@@ -6,22 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/apenella/go-ansible/v2/pkg/inventory"
-
-	"github.com/upstep/upstep/source"
 )
 
 // Inventory gives what `ansible-inventory --list` says of the sources: files,
 // folders, scripts, plugin configurations, or lists of hosts with a comma; paths are
 // relative to the project. Without a source Ansible uses its own setting. The
 // variables have the precedence of extra vars, and Ansible repeats them as variables
-// of every host. A source that can't be read is a *SourceError.
+// of every host. A source that can't be read is a *SourceError, never an inventory
+// without hosts.
 func (t *Tool) Inventory(ctx context.Context, sources []string, extraVars map[string]any) ([]byte, error) {
 	for _, s := range sources {
 		if err := t.checkSource(s); err != nil {
@@ -51,26 +48,7 @@ func (t *Tool) Inventory(ctx context.Context, sources []string, extraVars map[st
 	case !json.Valid(out.stdout):
 		return nil, out.failed("its output is not JSON: " + firstLine(out.stdout))
 	}
-	return out.stdout, nil
-}
-
-// checkSource finds a missing file before Ansible does, which would not say that it
-// is missing.
-func (t *Tool) checkSource(s string) error {
-	if s == "" {
-		return &SourceError{Message: "the source is empty"}
-	}
-	if strings.Contains(s, ",") {
-		return nil // a list of hosts
-	}
-	_, err := os.Stat(t.path(s))
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return &SourceError{Pos: source.Pos{File: s}, Message: "no such file or directory"}
-	}
-	return &SourceError{Pos: source.Pos{File: s}, Message: errors.Unwrap(err).Error()}
+	return out.stdout, t.checkScripts(ctx, sources, out.stdout)
 }
 
 // path gives where Ansible looks for a source: it expands variables and ~.
@@ -126,72 +104,6 @@ func varsFile(vars map[string]any) (name string, err error) {
 		return "", err
 	}
 	return f.Name(), nil
-}
-
-var (
-	unparsed  = regexp.MustCompile(`Completely failed to parse inventory source (.+)$`)
-	oldReason = regexp.MustCompile(`^\* Failed to parse (.+?) with (\S+) plugin: (.*)$`)
-	newReason = regexp.MustCompile(`^Failed to parse inventory with '(\S+)' plugin: (.*)$`)
-)
-
-// inventoryError finds the source that failed and the reason that matters: each
-// plugin that tried the source gives one, and most say only that it isn't theirs.
-func (t *Tool) inventoryError(out outcome, sources []string) error {
-	stderr := string(out.stderr)
-	message := t.scrub(essential(stderr))
-	m := unparsed.FindStringSubmatch(message)
-	if m == nil {
-		return out.failed(message)
-	}
-	e := &SourceError{Pos: source.Pos{File: t.given(m[1], sources)}, Message: "Ansible can't read it as an inventory"}
-	_, warnings := blocks(stderr)
-	for _, w := range warnings {
-		path, reason := whyNot(w)
-		if reason == "" || notTheirs(reason) {
-			continue
-		}
-		// A file of a folder fails the folder; the file is what must be mended.
-		if path != "" && path != m[1] {
-			e.File = t.given(path, sources)
-		}
-		at := place(joined(w))
-		if at.path == "" {
-			at = place(w)
-		}
-		e.Line, e.Column = at.line, at.column
-		reason, _, _ = strings.Cut(reason, "The error appears to ")
-		e.Message, _ = plain(t.scrub(t.local(reason)))
-		break
-	}
-	return e
-}
-
-// whyNot takes a plugin's reason out of a warning, and the file where it is named.
-func whyNot(warning string) (path, reason string) {
-	if old := oldReason.FindStringSubmatch(joined(warning)); old != nil {
-		return unwrapped(old[1]), old[3]
-	}
-	// the chain of causes that follows repeats the first lines
-	warning, _, _ = strings.Cut(warning, "\n\n")
-	warning, _, _ = strings.Cut(warning, "\nOrigin: ")
-	if recent := newReason.FindStringSubmatch(joined(warning)); recent != nil {
-		return "", recent[2]
-	}
-	return "", ""
-}
-
-// unwrapped mends a path that Ansible wrapped at its hyphens.
-func unwrapped(path string) string {
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	return strings.ReplaceAll(path, "- ", "-")
-}
-
-// notTheirs tells whether a plugin only says that the source is of another kind.
-func notTheirs(reason string) bool {
-	return strings.Contains(reason, "no root 'plugin' key found") ||
-		strings.Contains(reason, "Plugin configuration YAML file, not YAML inventory")
 }
 
 // given turns a path of Ansible's back into the source as the user wrote it.

@@ -64,15 +64,28 @@ func TestInventoryReadsEveryKindOfSource(t *testing.T) {
 func TestInventoryTellsWhichSourceFailsAndWhy(t *testing.T) {
 	needAnsible(t)
 	dir := tree(t, map[string]string{
-		"good.ini":      "h1\n",
-		"bad.ini":       "[web\nh1 = = :\n",
-		"bad.yml":       "all:\n  hosts:\n    a: {\n",
-		"list.yml":      "all:\n  hosts: [a, b]\n",
-		"bad.sh":        "#!/bin/sh\necho the CMDB is down >&2\nexit 3\n",
-		"plugin.yml":    "plugin: no.such.plugin\n",
-		"folder/ok.ini": "h2\n",
-		"folder/no.yml": "all:\n  hosts:\n    a: {\n",
-		"empty/.keep":   "",
+		"good.ini":                 "h1\n",
+		"bad.ini":                  "[web\nh1 = = :\n",
+		"line.ini":                 "[web]\nh1 a=1 b\n",
+		"hosts":                    "[web]\nh1\n[web:vras]\na=1\n",
+		"yaml":                     "---\nall:\n  hosts: {\n",
+		"bad.yml":                  "all:\n  hosts:\n    a: {\n",
+		"list.yml":                 "all:\n  hosts: [a, b]\n",
+		"bad.sh":                   "#!/bin/sh\necho the CMDB is down >&2\nexit 3\n",
+		"mute.sh":                  "#!/bin/sh\nfalse\n",
+		"silent.sh":                "#!/bin/sh\n",
+		"text.sh":                  "#!/bin/sh\necho hello\n",
+		"gone.sh":                  "#!/no/such/interpreter\n",
+		"bare.sh":                  "{}\n",
+		"script.py":                "#!/usr/bin/python3\nprint('{}')\n",
+		"group/hosts":              "[web]\nh1\n",
+		"group/group_vars/web.yml": "a: 1\nb: {\n",
+		"mixed/a.ini":              "h1\n",
+		"mixed/b.sh":               "#!/bin/sh\nfalse\n",
+		"plugin.yml":               "plugin: no.such.plugin\n",
+		"folder/ok.ini":            "h2\n",
+		"folder/no.yml":            "all:\n  hosts:\n    a: {\n",
+		"empty/.keep":              "",
 	})
 	for name, c := range map[string]struct {
 		sources []string
@@ -83,7 +96,19 @@ func TestInventoryTellsWhichSourceFailsAndWhy(t *testing.T) {
 		"ini syntax":                     {[]string{"bad.ini"}, "inventory bad.ini: "},
 		"yaml syntax with its line":      {[]string{"bad.yml"}, "inventory bad.yml:4:1: not valid YAML: did not find expected node content"},
 		"yaml of another shape":          {[]string{"list.yml"}, "inventory list.yml: "},
-		"a script that fails":            {[]string{"bad.sh"}, "had an execution error: the CMDB is down"},
+		"a script that fails":            {[]string{"bad.sh"}, "inventory bad.sh: the script failed: the CMDB is down"},
+		"an ini file's line":             {[]string{"line.ini"}, "inventory line.ini:2: Expected key=value host variable assignment, got: b"},
+		"a file without an extension":    {[]string{"hosts"}, "inventory hosts:3: Section [web:vras] has unknown type: vras (tried as yaml too)"},
+		"yaml without an extension":      {[]string{"yaml"}, "inventory yaml:4:1: not valid YAML: did not find expected node content"},
+		"a script that fails mutely":     {[]string{"mute.sh"}, "inventory mute.sh: the script failed and said nothing"},
+		"a script that says nothing":     {[]string{"silent.sh"}, "inventory silent.sh: the script's output is not JSON: Expecting value: line 1 column 1 (char 0)"},
+		"a script that says no JSON":     {[]string{"text.sh"}, "inventory text.sh: the script's output is not JSON: Expecting value: line 1 column 1 (char 0)"},
+		"a script without interpreter":   {[]string{"gone.sh"}, "inventory gone.sh: the script's interpreter does not exist"},
+		"a script without a first line":  {[]string{"bare.sh"}, "inventory bare.sh: the script has no #! line that names its interpreter"},
+		"a script that nobody may run":   {[]string{"script.py"}, "inventory script.py: begins as a script (#!) but is not executable"},
+		"a script among others":          {[]string{"good.ini", "mute.sh"}, "inventory mute.sh: the script failed"},
+		"a script of a folder":           {[]string{"mixed"}, "inventory mixed/b.sh: the script failed"},
+		"group_vars":                     {[]string{"group/hosts"}, "inventory group/group_vars/web.yml:3:1: not valid YAML: did not find expected node content"},
 		"a plugin that is not installed": {[]string{"plugin.yml"}, "inventory plugin.yml: inventory config 'plugin.yml' specifies unknown plugin 'no.such.plugin'"},
 		"a folder without sources":       {[]string{"empty"}, "inventory empty: Ansible can't read it as an inventory"},
 		"one bad source of several":      {[]string{"good.ini", "bad.yml", "h1,"}, "inventory bad.yml:4:1: not valid YAML"},
@@ -122,6 +147,26 @@ EOF
 exit 1`)
 	_, err := New(Options{Dir: dir}).Inventory(t.Context(), []string{"inv.yml"}, nil)
 	require.EqualError(t, err, "inventory inv.yml: Failed to import the required Python library (pyvmomi)")
+}
+
+func TestAFileBesideTheInventoryThatIsClosed(t *testing.T) {
+	fake(t, "ansible-inventory", `echo "ERROR! an error occurred while trying to read the file '$PWD/group_vars/web.yml': [Errno 13] Permission denied: b'$PWD/group_vars/web.yml'. [Errno 13] Permission denied" >&2; exit 4`)
+	_, err := New(Options{Dir: t.TempDir()}).Inventory(t.Context(), nil, nil)
+	require.EqualError(t, err, "inventory group_vars/web.yml: permission denied")
+}
+
+func TestAScriptIsAskedOnceMoreOnlyWhenItLooksRead(t *testing.T) {
+	needAnsible(t)
+	dir := tree(t, map[string]string{
+		"dyn.sh":   "#!/bin/sh\necho >> asked\necho '{\"web\": {\"hosts\": [\"h1\"]}, \"_meta\": {\"hostvars\": {}}}'\n",
+		"empty.sh": "#!/bin/sh\necho {}\n",
+	})
+	out, err := New(Options{Dir: dir}).Inventory(t.Context(), []string{"dyn.sh", "empty.sh"}, nil)
+	require.NoError(t, err)
+	require.True(t, hostsOf(out)["h1"])
+	asked, err := os.ReadFile(filepath.Join(dir, "asked"))
+	require.NoError(t, err)
+	require.Equal(t, "\n", string(asked))
 }
 
 func TestWarningsDoNotSpoilAnInventory(t *testing.T) {

@@ -119,8 +119,8 @@ func FuzzOutput(f *testing.F) {
 			require.NotContains(t, s.message, "\n")
 			require.GreaterOrEqual(t, s.line, 0)
 		}
-		for _, w := range warnings {
-			whyNot(w)
+		for _, r := range reasons(warnings) {
+			New(Options{}).explainReason(&SourceError{}, r)
 		}
 		require.LessOrEqual(t, len(strings.Join(errs, ""))+len(strings.Join(warnings, "")), len(stderr))
 		essential(stderr)

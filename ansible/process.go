@@ -112,10 +112,11 @@ func (l *launcher) outcome(ctx context.Context, binary string) (outcome, error) 
 
 // cancelled keeps both: what callers test for, and what the deadline says of itself.
 func cancelled(ctx context.Context, binary string) error {
+	e := &InterruptedError{Binary: binary, errs: []error{ctx.Err()}}
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-		return fmt.Errorf("%s: %w: %w", binary, ctx.Err(), cause)
+		e.errs = append(e.errs, cause)
 	}
-	return fmt.Errorf("%s: %w", binary, ctx.Err())
+	return e
 }
 
 // launcher makes the one process of a run for go-ansible.

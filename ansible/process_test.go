@@ -89,6 +89,7 @@ func TestADeadlineKeepsItsCause(t *testing.T) {
 	_, err := New(Options{}).Inventory(ctx, nil, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, cause)
+	require.EqualError(t, err, "ansible-inventory: the preflight may take 100ms")
 }
 
 func TestACancelledContextStartsNothing(t *testing.T) {

@@ -38,6 +38,7 @@ func (r *renderer) vars() {
 		return
 	}
 	w := &writer{}
+	w.madeFor(planner.Place{File: settingsFile})
 	w.linef("---")
 	w.comment("Inputs and variables of the upgrade, for every play.")
 	for _, in := range r.plan.Inputs {
@@ -95,7 +96,7 @@ func (r *renderer) preflight() {
 		role := &r.plan.Roles[i]
 		u, has := units[role.Name]
 		r.emit(w, play{
-			name: "Preflight: " + role.Name, hosts: role.Hosts, own: role.Play, tags: []string{"upstep_preflight"},
+			name: "Preflight: " + role.Name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
 			id:   "preflight/" + role.Name,
 			vars: []string{"step: 0", "upstep_stage: preflight", "upstep_role: " + role.Name}, services: servicesOf(u),
 			body: func(w *writer) { r.preflightTasks(w, role.Name, u, has) },
@@ -167,6 +168,7 @@ func (r *renderer) deployment(path, title string, list []planner.Deployment) {
 	for i, d := range list {
 		file := fmt.Sprintf("%s/%d.yml", folder, i+1)
 		t := &writer{}
+		t.madeFor(d.Place)
 		t.linef("---")
 		t.comment(d.Name + " (" + d.File + ")")
 		for j, task := range d.Tasks {
@@ -178,7 +180,7 @@ func (r *renderer) deployment(path, title string, list []planner.Deployment) {
 		r.write(file, t)
 		r.emit(w, play{
 			id:   strings.TrimSuffix(file, ".yml"),
-			name: capital(d.Name), hosts: d.Hosts, own: d.Play, tags: []string{"upstep_" + folder}, failure: allFail(),
+			name: capital(d.Name), hosts: d.Hosts, at: d.Place, own: d.Play, tags: []string{"upstep_" + folder}, failure: allFail(),
 			vars: append([]string{"step: 0", "upstep_stage: " + folder, "upstep_role: ''"}, lines(d.Vars)...),
 			body: func(w *writer) {
 				w.linef("    - name: %s", source.Quote(capital(d.Name)))
@@ -200,6 +202,7 @@ func lines(text string) []string {
 // drive roles by hand, and for upstep itself.
 func (r *renderer) roleBook(role *planner.Role) {
 	w := &writer{}
+	w.madeFor(role.Place)
 	w.linef("---")
 	w.comment("Role " + role.Name + ": " + strings.Join(role.Services, ", ") + ".")
 	r.waits(w, role)

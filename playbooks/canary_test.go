@@ -34,7 +34,7 @@ func small(t *testing.T, service, role string) string {
 	tree, err := playbooks.Render(p)
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "playbooks")
-	_, err = playbooks.Write(dir, tree, false)
+	_, err = playbooks.Write(t.Context(), dir, tree, false)
 	require.NoError(t, err)
 	return dir
 }

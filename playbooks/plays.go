@@ -21,6 +21,7 @@ type play struct {
 	vars     []string          // as lines
 	services []string          // whose handlers the play may be notified for
 	body     func(w *writer)
+	at       planner.Place // what the play is made for
 }
 
 // allFail is the failure policy of plays in which hosts go side by side: one failed
@@ -30,7 +31,8 @@ func allFail() []string { return []string{"any_errors_fatal: true"} }
 // emit writes the play.
 func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
-	w.linef("- name: %s", source.Quote(p.name))
+	defer func(from int) { w.made(from, p.at) }(w.lines + 1)
+	w.linef("- name: %s", source.Quote(visible(p.name)))
 	w.linef("  hosts: %s", source.Quote(p.hosts))
 	w.linef("  gather_facts: false")
 	for _, f := range p.failure {
@@ -39,7 +41,11 @@ func (r *renderer) emit(w *writer, p play) {
 	keywords := nearest(p.own, r.plan.Play)
 	for _, k := range keywords {
 		if k.Name != "vars_files" {
+			from := w.lines + 1
 			w.text(k.Text, 2)
+			if !slices.Contains(p.own, k) {
+				w.made(from, planner.Place{File: settingsFile})
+			}
 		}
 	}
 	r.varsFiles(w, keywords)
@@ -79,6 +85,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		if len(svc.Handlers) == 0 {
 			continue
 		}
+		from := w.lines + 1
 		if !head {
 			w.linef("  handlers:")
 			head = true
@@ -89,6 +96,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		for _, k := range svc.Play {
 			w.text(k.Text, 6)
 		}
+		w.made(from, svc.Place)
 	}
 }
 
@@ -99,6 +107,7 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 		name:     r.title(stage, wave, u) + ": " + u.Role + suffix(u.ID),
 		id:       u.ID,
 		hosts:    role.Hosts,
+		at:       role.Place,
 		own:      role.Play,
 		tags:     tags(stage, wave, u),
 		failure:  allFail(),
@@ -205,6 +214,7 @@ func (r *renderer) gateFile(u planner.Unit) {
 	h := r.role[u.Role].Health
 	base := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
 	w := &writer{}
+	w.madeFor(r.role[u.Role].Place)
 	w.linef("---")
 	w.comment("One try of the health gate " + u.ID + ".")
 	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
@@ -261,7 +271,7 @@ func (r *renderer) wait(w *writer, name string, seconds int, when string, indent
 func (r *renderer) hostsPlay(name string) play {
 	role := r.role[name]
 	return play{
-		name: "Hosts of " + name, hosts: role.Hosts, own: role.Play, tags: []string{"always"}, failure: allFail(),
+		name: "Hosts of " + name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"always"}, failure: allFail(),
 		body: func(w *writer) {
 			tagGuard(w)
 			nameHosts(w, name)
@@ -278,7 +288,7 @@ func tagGuard(w *writer) {
 	w.linef("        that: ansible_run_tags | reject('match', '^(all|upstep_.*)$') | list | length == 0")
 	w.linef("        fail_msg: choose by tags such as upstep_step3; those of tasks are for --skip-tags")
 	w.linef("        quiet: true")
-	w.linef("      run_once: true")
+	w.linef("      run_once: true # noqa: run-once[task]")
 	w.linef("")
 }
 

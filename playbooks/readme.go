@@ -9,7 +9,7 @@ import (
 func (r *renderer) readme() string {
 	var b strings.Builder
 	p := r.plan
-	title := p.Name
+	title := visible(strings.Join(strings.Fields(p.Name), " "))
 	if title == "" {
 		title = "upgrade"
 	}
@@ -34,17 +34,25 @@ func (r *renderer) readme() string {
 			}
 		}
 	}
-	b.WriteString("\n## Running it by hand\n\n```\nansible-playbook -i INVENTORY upgrade.yml         # everything\n")
+	b.WriteString("\n## Running it by hand\n\n```\n")
+	commands := [][2]string{{"upgrade.yml", "everything"}}
 	for _, s := range p.Stages {
 		if len(s.Waves) > 0 {
-			fmt.Fprintf(&b, "ansible-playbook -i INVENTORY %-19s # one stage\n", s.Name+".yml")
+			commands = append(commands, [2]string{s.Name + ".yml", "one stage"})
 		}
 	}
 	if len(p.Roles) > 0 {
-		fmt.Fprintf(&b, "ansible-playbook -i INVENTORY %-19s # one role, all its steps\n", p.Roles[0].Name+".yml")
+		commands = append(commands, [2]string{p.Roles[0].Name + ".yml", "one role, all its steps"})
 	}
 	if len(p.Rollback) > 0 {
-		b.WriteString("ansible-playbook -i INVENTORY rollback.yml        # every rollback task, backwards\n")
+		commands = append(commands, [2]string{"rollback.yml", "every rollback task, backwards"})
+	}
+	width := 0
+	for _, c := range commands {
+		width = max(width, len(c[0]))
+	}
+	for _, c := range commands {
+		fmt.Fprintf(&b, "ansible-playbook -i INVENTORY %-*s # %s\n", width, c[0], c[1])
 	}
 	b.WriteString("```\n\n")
 	b.WriteString("Add `--tags upstep_step3` for one step of the roles that step together; rolling roles take all steps at a time and are left out then.\n")

@@ -59,7 +59,7 @@ func emitted(t *testing.T, project string, set ...string) (string, *playbooks.Tr
 	tree, err := playbooks.Render(planOf(t, project, set...))
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "playbooks")
-	_, err = playbooks.Write(dir, tree, false)
+	_, err = playbooks.Write(t.Context(), dir, tree, false)
 	require.NoError(t, err)
 	return dir, tree
 }

@@ -2,12 +2,16 @@ package playbooks
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/source"
 )
+
+// settingsFile is where the deployment's own settings stand.
+const settingsFile = "upgrade.yaml"
 
 // varsFile holds the inputs and variables that hold for every play.
 const varsFile = "vars/upgrade.yml"
@@ -70,6 +74,7 @@ func (r *renderer) units() {
 		w := &writer{}
 		w.linef("---")
 		w.comment("Unit " + u.ID + r.unitNote(u) + ".")
+		w.madeFor(r.role[u.Role].Place)
 		for i := range u.Segments {
 			w.linef("")
 			r.segment(w, u, u.Segments[i])
@@ -92,6 +97,7 @@ func (r *renderer) unitNote(u planner.Unit) string {
 // segment writes one service's part of a unit.
 func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	svc := r.svc[s.Service]
+	defer func(from int) { w.made(from, svc.Place) }(w.lines + 1)
 	if s.Links != "" {
 		r.linkCall(w, u, s)
 		return
@@ -221,6 +227,7 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 	if !r.packed[path] {
 		r.packed[path] = true
 		w := &writer{}
+		w.madeFor(r.svc[s.Service].Place)
 		w.linef("---")
 		w.comment(r.svc[s.Service].Name + " (" + r.svc[s.Service].File + ")")
 		r.tasks(w, s, 0)
@@ -268,6 +275,7 @@ func (r *renderer) links() {
 			seen[path] = true
 			svc := r.svc[s.Service]
 			w := &writer{}
+			w.madeFor(svc.Place)
 			w.linef("---")
 			w.comment("For each host behind " + svc.Name + ", on each host that carries it (" + svc.File + ").")
 			if svc.Vars == "" && len(svc.Play) == 0 && !svc.Bootstrap && !packRole(svc) {
@@ -323,6 +331,7 @@ func (r *renderer) handlerFiles() {
 			continue
 		}
 		w := &writer{}
+		w.madeFor(svc.Place)
 		w.linef("---")
 		w.comment("Handlers of " + svc.Name + " (" + svc.File + ").")
 		for j, h := range svc.Handlers {
@@ -343,7 +352,10 @@ func (r *renderer) assets() {
 			continue
 		}
 		for _, a := range svc.Assets {
-			r.files = append(r.files, File{Path: "roles/" + svc.Name + "/" + a.Path, Data: a.Data, Executable: a.Executable})
+			file := "roles/" + svc.Name + "/" + a.Path
+			r.files = append(r.files, File{Path: file, Data: a.Data, Executable: a.Executable})
+			from := path.Join(path.Dir(svc.File), a.Path)
+			r.origins[file] = []origin{{from: 1, to: wholeFile, file: from, line: 1}, {from: 1, to: wholeFile, file: from, around: true}}
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 		}
 	}
 	return play{
-		name: r.title(stage, wave, units[0]) + ": " + strings.Join(roles, ", "), hosts: pattern, own: first,
+		name: r.title(stage, wave, units[0]) + ": " + strings.Join(roles, ", "), hosts: pattern, at: r.role[units[0].Role].Place, own: first,
 		failure: []string{"strategy: ansible.builtin.free"}, tags: tags(stage, wave, units[0]), services: servicesOf(units...),
 		vars: append(unitVars(stage, units[0]), roleOfHost(names)...),
 		body: func(w *writer) {
@@ -171,7 +171,7 @@ func (r *renderer) freeTask(w *writer, u planner.Unit) {
 func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
 	_, pattern := groupsOf(units)
 	return play{
-		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, tags: tags(stage, wave, units[0]), failure: allFail(),
+		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allFail(),
 		body: func(w *writer) {
 			w.linef("    - name: Every host has ended the step")
 			lostAssert(w, 6, "ansible_play_hosts_all")
@@ -222,7 +222,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 	file := r.stepsFile(stage, wave.Number, t, steps)
 	base := play{
-		hosts: role.Hosts, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
+		hosts: role.Hosts, at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
 		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
 	whole := func(part string, of Play) {
@@ -299,6 +299,7 @@ func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []pl
 	}
 	r.packed[path] = true
 	w := &writer{}
+	w.madeFor(r.role[t.Role].Place)
 	w.linef("---")
 	w.comment("All steps of one batch of " + t.Role + ".")
 	for _, u := range steps {

@@ -3,9 +3,8 @@
 package playbooks
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -34,18 +33,33 @@ type Tree struct {
 type origin struct {
 	from, to int // emitted lines, from 1, to exclusive
 	file     string
-	line     int // source line of the first
+	line     int  // source line of the first
+	around   bool // all of them were made for what stands at that line
 }
 
-// Origin gives the source file and line of a line of an emitted file.
+// Origin gives the source file and line of a line of an emitted file: of the text that
+// stands there, or of what the line was made for. Line 0 is the file as a whole.
 func (t *Tree) Origin(path string, line int) (file string, sourceLine int, ok bool) {
-	for _, o := range t.origins[path] {
-		if line >= o.from && line < o.to {
+	var best *origin
+	for i, o := range t.origins[path] {
+		switch {
+		case line == 0 && o.around && o.from == 1 && o.to == wholeFile:
+			return o.file, o.line, true
+		case line < o.from || line >= o.to:
+		case !o.around:
 			return o.file, o.line + line - o.from, true
+		case best == nil || o.to-o.from < best.to-best.from:
+			best = &t.origins[path][i]
 		}
 	}
-	return "", 0, false
+	if best == nil {
+		return "", 0, false
+	}
+	return best.file, best.line, true
 }
+
+// wholeFile is behind the last line of any file.
+const wholeFile = math.MaxInt
 
 // Playbooks gives the paths of the files that are playbooks, not task files.
 func (t *Tree) Playbooks() []string {
@@ -85,15 +99,6 @@ func Render(p *planner.Plan) (*Tree, error) {
 	}
 	t.Files = append(t.Files, File{Path: SumsFile, Data: sums(t.Files)})
 	return t, nil
-}
-
-func sums(files []File) []byte {
-	var b strings.Builder
-	for _, f := range files {
-		sum := sha256.Sum256(f.Data)
-		b.WriteString(hex.EncodeToString(sum[:]) + "  " + f.Path + "\n")
-	}
-	return []byte(b.String())
 }
 
 // CheckBook is the playbook of WithCheckBook.

@@ -20,7 +20,9 @@ func treeOf(word string, files int) *Tree {
 	for i := range files {
 		t.Files = append(t.Files, File{Path: fmt.Sprintf("stage/%d/%s-%d.yml", i%7, "unit", i), Data: []byte(word + "\n"), Executable: i%5 == 0})
 	}
-	t.Files = append(t.Files, File{Path: "only-" + word + ".yml", Data: []byte(word + "\n")})
+	for _, name := range []string{"only-" + word + ".yml", "plan.json", "upgrade.yml"} {
+		t.Files = append(t.Files, File{Path: name, Data: []byte(word + "\n")})
+	}
 	t.Files = append(t.Files, File{Path: SumsFile, Data: sums(t.Files)})
 	return t
 }
@@ -60,7 +62,7 @@ func requireTree(t *testing.T, dir string, trees ...*Tree) {
 func TestWriteIsAllOrNothing(t *testing.T) {
 	if dir := os.Getenv("WRITE_UNTIL_KILLED"); dir != "" {
 		for i := 0; ; i++ {
-			_, err := Write(dir, treeOf([]string{"a", "b"}[i%2], 150), false)
+			_, err := Write(t.Context(), dir, treeOf([]string{"a", "b"}[i%2], 150), false)
 			require.NoError(t, err)
 		}
 	}
@@ -71,7 +73,7 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "playbooks")
 	a, b := treeOf("a", 150), treeOf("b", 150)
-	_, err := Write(dir, a, false)
+	_, err := Write(t.Context(), dir, a, false)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "mine"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "mine", "notes.txt"), []byte("mine"), 0o600))
@@ -90,7 +92,7 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 		seen[contents(t, dir)["stage/0/unit-0.yml"]]++
 	}
 	t.Logf("%d kills, ended with %v", kills, seen)
-	_, err = Write(dir, a, false)
+	_, err = Write(t.Context(), dir, a, false)
 	require.NoError(t, err)
 	left, err := os.ReadDir(parent)
 	require.NoError(t, err)
@@ -100,13 +102,11 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 func TestWriteWhereFoldersCannotBeExchanged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "playbooks")
 	a, b := treeOf("a", 20), treeOf("b", 20)
-	_, err := Write(dir, a, false)
+	_, err := Write(t.Context(), dir, a, false)
 	require.NoError(t, err)
 	d, err := survey(dir, b)
 	require.NoError(t, err)
-	stage := t.TempDir()
-	require.NoError(t, d.fill(stage, b))
-	require.NoError(t, d.oneByOne(stage, b))
+	require.NoError(t, d.inPlace(t.Context(), b))
 	requireTree(t, dir, b)
 	require.NoFileExists(t, filepath.Join(dir, "only-a.yml"))
 }
@@ -119,7 +119,7 @@ func TestWriteKeepsWhatIsNotItsOwn(t *testing.T) {
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(real, "dangling")))
 	require.NoError(t, os.WriteFile(filepath.Join(real, "mine.yml"), []byte("x"), 0o640))
 	for _, tree := range []*Tree{treeOf("a", 5), treeOf("b", 5)} {
-		w, err := Write(dir, tree, false)
+		w, err := Write(t.Context(), dir, tree, false)
 		require.NoError(t, err)
 		require.False(t, w.Empty())
 	}
@@ -139,11 +139,11 @@ func TestWriteKeepsWhatIsNotItsOwn(t *testing.T) {
 
 func TestWriteOfTheSameTreeTouchesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "playbooks")
-	_, err := Write(dir, treeOf("a", 30), false)
+	_, err := Write(t.Context(), dir, treeOf("a", 30), false)
 	require.NoError(t, err)
 	before, err := os.Stat(filepath.Join(dir, "only-a.yml"))
 	require.NoError(t, err)
-	w, err := Write(dir, treeOf("a", 30), false)
+	w, err := Write(t.Context(), dir, treeOf("a", 30), false)
 	require.NoError(t, err)
 	require.True(t, w.Empty())
 	after, err := os.Stat(filepath.Join(dir, "only-a.yml"))
@@ -158,9 +158,10 @@ func TestSumsOfOthersAreNotBelieved(t *testing.T) {
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	precious := filepath.Join(parent, "precious")
 	require.NoError(t, os.WriteFile(precious, []byte("x"), 0o600))
-	line := strings.Repeat("0", 64) + "  ../precious\n" + strings.Repeat("0", 64) + "  /etc/hostname\n"
+	line := strings.Repeat("0", 64) + "  ../precious\n" + strings.Repeat("0", 64) + "  /etc/hostname\n" +
+		strings.Repeat("0", 64) + "  plan.json\n" + strings.Repeat("0", 64) + "  upgrade.yml\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, SumsFile), []byte(line), 0o600))
-	w, err := Write(dir, treeOf("a", 3), false)
+	w, err := Write(t.Context(), dir, treeOf("a", 3), false)
 	require.NoError(t, err)
 	require.Empty(t, w.Removed)
 	require.FileExists(t, precious)

@@ -3,6 +3,10 @@ package playbooks
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/upstep/upstep/planner"
 )
 
 // writer builds one YAML file and counts its lines, so that a line can be traced to
@@ -59,12 +63,24 @@ func (w *writer) traced(s string, indent int, file string, line int) {
 	w.origins = append(w.origins, origin{from: start, to: w.lines + 1, file: file, line: line - head})
 }
 
+// made notes what the lines from a line on were made for.
+func (w *writer) made(from int, at planner.Place) {
+	if at.File != "" {
+		w.origins = append(w.origins, origin{from: from, to: w.lines + 1, file: at.File, line: at.Line, around: true})
+	}
+}
+
+// madeFor notes what the whole file is made for.
+func (w *writer) madeFor(at planner.Place) {
+	w.origins = append(w.origins, origin{from: 1, to: wholeFile, file: at.File, line: at.Line, around: true})
+}
+
 // comment writes a comment, broken at 110 columns.
 func (w *writer) comment(text string) {
 	const width = 110
 	pad := "#"
 	line := pad
-	for word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(visible(text)) {
 		if len(line)+1+len(word) > width && line != pad {
 			w.linef("%s", line)
 			line = pad + "  "
@@ -72,4 +88,33 @@ func (w *writer) comment(text string) {
 		line += " " + word
 	}
 	w.linef("%s", line)
+}
+
+// visible gives a text with escapes in the place of what no terminal should get and no
+// YAML file may hold, not even in a comment: control characters, broken UTF-8, marks that
+// turn the direction of reading. Spaces stay.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for i, r := range text {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(r)):
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case !hidden(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	return r == utf8.RuneError || !unicode.IsPrint(r) && r != '\t' && r != '\n' && r != '\r' && !unicode.Is(unicode.Zs, r)
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
+	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/source"
 )
@@ -17,6 +19,8 @@ const (
 	exitDone       = 0
 	exitUnexpected = 1
 	exitInvalid    = 2
+	exitFailed     = 3
+	exitPreflight  = 4
 	exitStale      = 5
 	exitStopped    = 6
 )
@@ -25,6 +29,9 @@ const (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	args           []string
+	patience       atomic.Pointer[patience] // of a command that ends by itself after a signal
+	patient        atomic.Bool
 	dir            string
 	services       string
 	roles          string
@@ -40,6 +47,7 @@ type app struct {
 // execute runs a command line and gives its exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // cobra hands each command the context of ExecuteContext
+	a.args = args
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(results{a})
@@ -60,6 +68,7 @@ func (a *app) exitCode(err error) int {
 	var edited *playbooks.EditedError
 	var usage usageError
 	var code codeError
+	var hint interface{ Hint() string }
 	switch {
 	case err == nil:
 		return exitDone
@@ -82,6 +91,13 @@ func (a *app) exitCode(err error) int {
 		return exitInvalid
 	}
 	a.errorf("upstep: %v\n", err)
+	if errors.As(err, &hint) {
+		a.errorf("  hint: %s\n", hint.Hint())
+	}
+	var locked *journal.LockedError
+	if errors.As(err, &locked) {
+		return exitStale
+	}
 	return exitUnexpected
 }
 
@@ -141,7 +157,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 	f.StringArrayVarP(&a.inventory, "inventory", "i", nil, "Ansible inventory, may be repeated (default inventory, inventory.yaml, inventory.yml, inventory.ini or hosts if one is there; none: plan without hosts)")
 	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
 	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
-	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
 	return root
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/planner"
-	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/source"
 )
 
@@ -67,118 +66,6 @@ batches, and what is left out and why. Nothing is changed.`,
 	cmd.Flags().StringVar(&save, "save", "", "write the plan document to this file as well")
 	a.outputFlag(cmd)
 	return cmd
-}
-
-func (a *app) emitCommand() *cobra.Command {
-	var out string
-	var overwrite, check bool
-	cmd := &cobra.Command{
-		Use:   "emit",
-		Short: "Write the plan as Ansible playbooks",
-		Long: `Write the plan as a tree of Ansible playbooks, for review and for running. Unchanged
-input changes no byte. Files of an earlier emit that no longer belong are removed;
-anything else in the folder is left alone. Files that were changed by hand are not
-overwritten without --overwrite.`,
-		Example: "  upstep emit\n  upstep emit --out build/playbooks\n  upstep emit --check          # in CI: is what is committed up to date?",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, err := a.load(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return a.emit(plan, out, overwrite, check)
-		},
-	}
-	cmd.Flags().StringVar(&out, "out", "playbooks", "folder to write, below the project")
-	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "overwrite files that were changed by hand")
-	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit with 5 when the folder is not up to date")
-	return cmd
-}
-
-func (a *app) emit(plan *planner.Plan, out string, overwrite, check bool) error {
-	tree, err := playbooks.Render(plan)
-	if err != nil {
-		return err
-	}
-	dir := a.path(out)
-	if err := a.refuseOut(dir); err != nil {
-		return err
-	}
-	if check {
-		w, err := playbooks.Compare(dir, tree)
-		if err != nil {
-			return err
-		}
-		if w.Empty() {
-			a.printf("%s is up to date: %s\n", out, plural(w.Unchanged, "file"))
-			return nil
-		}
-		a.written(w)
-		return codeError{fmt.Errorf("%s is not up to date\n  hint: run upstep emit and commit what it writes", out), exitStale}
-	}
-	w, err := playbooks.Write(dir, tree, overwrite)
-	if err != nil {
-		return err
-	}
-	a.written(w)
-	if w.Empty() {
-		a.printf("%s is up to date: %s\n", out, plural(w.Unchanged, "file"))
-	} else {
-		a.printf("%s: %d created, %d changed, %d removed, %d unchanged\n", out, len(w.Created), len(w.Changed), len(w.Removed), w.Unchanged)
-	}
-	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), shellWord(filepath.Join(dir, "upgrade.yml")))
-	return nil
-}
-
-// refuseOut refuses a folder for the tree that is the project, holds it, or is one of its inputs.
-func (a *app) refuseOut(dir string) error {
-	out, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	for _, own := range []string{".", "services", "roles", a.services} {
-		input, err := filepath.Abs(a.path(own))
-		if err != nil {
-			return err
-		}
-		if rel, err := filepath.Rel(out, input); err == nil && (rel == "." || filepath.IsLocal(rel)) {
-			return usageError{fmt.Errorf("--out %s is or holds what the plan is made from", dir), "name a folder of its own, such as playbooks"}
-		}
-	}
-	return nil
-}
-
-// inventoryFlags gives the -i flags of a command that is typed where upstep was.
-func (a *app) inventoryFlags() string {
-	list := a.inventories()
-	if len(list) == 0 || list[0] == "none" {
-		return " -i INVENTORY"
-	}
-	var b strings.Builder
-	for _, i := range list {
-		// A list of hosts is no path, and Ansible itself expands $ and ~.
-		if !strings.Contains(i, ",") && !strings.HasPrefix(i, "$") && !strings.HasPrefix(i, "~") {
-			i = a.path(i)
-		}
-		b.WriteString(" -i " + shellWord(i))
-	}
-	return b.String()
-}
-
-// written lists what changed when it is little enough to read.
-func (a *app) written(w playbooks.Written) {
-	const readable = 20
-	if len(w.Created)+len(w.Changed)+len(w.Removed) > readable {
-		return
-	}
-	for _, group := range []struct {
-		sign  string
-		files []string
-	}{{"+", w.Created}, {"~", w.Changed}, {"-", w.Removed}} {
-		for _, f := range group.files {
-			a.printf("%s %s\n", group.sign, f)
-		}
-	}
 }
 
 // savePlan writes the plan document; an interrupted save leaves an older one whole.
@@ -240,12 +127,13 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-func (a *app) version() {
-	v := "devel"
+func (a *app) version() { a.printf("upstep %s, plan format %s\n", version(), planner.Format) }
+
+func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		v = strings.Trim(info.Main.Version, "()")
+		return strings.Trim(info.Main.Version, "()")
 	}
-	a.printf("upstep %s, plan format %s\n", v, planner.Format)
+	return "devel"
 }
 
 func (a *app) completionCommand() *cobra.Command {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/upstep/upstep/ansible"
@@ -50,5 +52,12 @@ func (p process) Terminate() error { return p.Process.Terminate(terminateGrace) 
 // Outcome says how it ended.
 func (p process) Outcome() runner.Outcome {
 	o := p.Process.Outcome()
-	return runner.Outcome{Known: o.Known, Text: o.String()}
+	text := o.Output
+	switch {
+	case o.Signal != 0:
+		text = fmt.Sprintf("killed by signal: %v\n%s", o.Signal, text)
+	case o.Code > 0:
+		text = fmt.Sprintf("exit code %d\n%s", o.Code, text)
+	}
+	return runner.Outcome{Known: o.Known || o.Stopped, Text: strings.TrimSpace(text)}
 }

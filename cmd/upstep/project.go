@@ -154,6 +154,9 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 		return nil, usageError{errors.New("-i none and another inventory contradict each other"), "-i none plans without hosts; a file of that name is -i ./none"}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, usageError{err, inventoryHint(err, sources)}
 	}

@@ -88,17 +88,17 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := journal.Lock(a.dir, a.owner())
+	held, err := journal.Lock(a.dir, journal.Owner{Who: a.who(), Since: time.Now()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	s, err := a.session(ctx, plan, f)
+	s, err := a.invoke(ctx, plan, f)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	return s.run(ctx, tree)
+	err = s.execute(ctx, tree)
+	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
 }
 
 // who says who runs this.
@@ -111,8 +111,8 @@ func (a *app) who() journal.Who {
 	return w
 }
 
-// session is one invocation of a run: its journal and folder.
-type session struct {
+// invocation is one invocation of a run: its journal and folder.
+type invocation struct {
 	*app
 	flags   runFlags
 	plan    *planner.Plan
@@ -124,9 +124,9 @@ type session struct {
 	done    journal.Progress
 }
 
-// session opens the journal and decides whether this goes on with a run.
-func (a *app) session(ctx context.Context, plan *planner.Plan, f runFlags) (*session, error) {
-	s := &session{app: a, flags: f, plan: plan}
+// invoke opens the journal and decides whether this goes on with a run.
+func (a *app) invoke(ctx context.Context, plan *planner.Plan, f runFlags) (*invocation, error) {
+	s := &invocation{app: a, flags: f, plan: plan}
 	doc, err := plan.Encode()
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (a *app) session(ctx context.Context, plan *planner.Plan, f runFlags) (*ses
 }
 
 // compare refuses to go on with a run by a plan that says otherwise of what it did.
-func (s *session) compare(ctx context.Context) error {
+func (s *invocation) compare(ctx context.Context) error {
 	list, err := s.journal.Invocations(ctx, s.run)
 	if err != nil || len(list) == 0 {
 		return err
@@ -207,8 +207,8 @@ func (s *session) compare(ctx context.Context) error {
 	return nil
 }
 
-// run runs, and tells how it ended.
-func (s *session) execute(ctx context.Context, tree *playbooks.Tree) error {
+// execute runs, and tells how it ended.
+func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	dir, err := filepath.Abs(filepath.Join(s.root, s.folder, "playbooks"))
 	if err != nil {
 		return err
@@ -219,13 +219,8 @@ func (s *session) execute(ctx context.Context, tree *playbooks.Tree) error {
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
-	var sources []string
-	for _, i := range s.inventories() {
-		sources = append(sources, i)
-	}
 	stop := make(chan string, 1)
-	ctx, release := s.patient(ctx, stop)
-	defer release()
+	s.takePatience(stop)
 	v := newRunView(s)
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
@@ -233,7 +228,7 @@ func (s *session) execute(ctx context.Context, tree *playbooks.Tree) error {
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
-				Tree: dir, Inventory: sources, Facts: filepath.Join(s.root, s.folder, "facts"),
+				Tree: dir, Inventory: s.inventories(), Facts: filepath.Join(s.root, s.folder, "facts"),
 				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff, Forks: s.plan.Forks,
 			},
 		},
@@ -241,5 +236,33 @@ func (s *session) execute(ctx context.Context, tree *playbooks.Tree) error {
 	if err != nil {
 		return err
 	}
-	return v.summary(res)
+	if s.journal != nil {
+		if s.done, err = s.journal.Progress(context.WithoutCancel(ctx), s.run); err != nil {
+			return err
+		}
+	}
+	return v.summary(res, s.done)
+}
+
+// close writes down how the invocation ended.
+func (s *invocation) close(ctx context.Context, result error) error {
+	if s.journal == nil {
+		return os.RemoveAll(s.root)
+	}
+	code, outcome := exitDone, ""
+	var c codeError
+	switch {
+	case errors.As(result, &c):
+		code = c.code
+	case result != nil:
+		code, outcome = exitUnexpected, result.Error()
+	}
+	err := s.journal.Write(ctx, s.run, func(t *journal.Tx) error {
+		t.InvocationEnded(s.number, code, outcome, time.Now())
+		if code == exitDone {
+			t.RunState(journal.Done, time.Now())
+		}
+		return nil
+	})
+	return errors.Join(err, s.journal.Close())
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/upstep/upstep/ansible"
 	"github.com/upstep/upstep/planner"
@@ -22,8 +25,8 @@ func (a *app) validate(ctx context.Context, withAnsible, strict bool) error {
 		if err != nil {
 			return err
 		}
-		if len(found) > 0 {
-			a.show(found)
+		a.show(found)
+		if found.Count(source.Error) > 0 {
 			if a.output != "table" {
 				if err := a.document(struct {
 					Valid    bool            `json:"valid"`
@@ -66,23 +69,34 @@ func (a *app) checkWithAnsible(ctx context.Context, plan *planner.Plan) (_ sourc
 		}
 	}()
 	all := playbooks.WithCheckBook(tree)
-	if _, err := playbooks.Write(dir, all, true); err != nil {
+	if _, err := playbooks.Write(ctx, dir, all, true); err != nil {
 		return nil, err
 	}
 	check, err := a.ansible().SyntaxCheck(ctx, dir, all.Playbooks(), ansible.MaskTask)
 	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil, err
+		}
 		return nil, usageError{err, ansible.Hint(err)}
 	}
 	sink := &source.Sink{}
 	for _, f := range check.Findings {
-		at := source.Pos{File: f.File, Line: f.Line, Column: f.Column}
-		if file, line, ok := tree.Origin(f.File, f.Line); ok {
-			at = source.Pos{File: file, Line: line}
-		}
-		sink.Errorf(at, "%s", f.Message).WithHint(f.Hint)
+		sink.Errorf(origin(tree, f.Pos), "%s", f.Message).WithHint(f.Hint)
 	}
-	for _, book := range check.Unchecked {
-		sink.Errorf(source.Pos{}, "%s was not checked to its end: mend the problems above and check again", book)
+	for _, h := range check.Unchecked {
+		sink.Warnf(origin(tree, h.Pos), "not checked with Ansible: %s", h.Reason).WithHint("mend the problems and check again")
 	}
 	return sink.Problems(), nil
+}
+
+// origin gives the place in the project for one in the emitted tree; one that belongs to
+// no file of the project is named as the tree's.
+func origin(tree *playbooks.Tree, at source.Pos) source.Pos {
+	if file, line, ok := tree.Origin(at.File, at.Line); ok {
+		return source.Pos{File: file, Line: line}
+	}
+	if at.File != "" && !strings.HasPrefix(at.File, "../") && !filepath.IsAbs(at.File) {
+		at.File = "emitted " + at.File
+	}
+	return at
 }
