@@ -43,6 +43,22 @@ func Differences(before, now *planner.Plan, done journal.Progress) []Difference 
 	return append(out, settings(before, now)...)
 }
 
+// Complete tells whether every host of a plan has ended every unit of it.
+func Complete(p *planner.Plan, done journal.Progress) bool {
+	r := run{Config: Config{Plan: p}, score: newScore(p), done: done}
+	for _, pl := range r.score.plays {
+		if pl.due == nil && !done.Units[pl.ID].State.Passed() {
+			return false
+		}
+		for _, h := range pl.due {
+			if !r.did(pl, h) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func anyEnded(u journal.Unit) bool {
 	for _, h := range u.Hosts {
 		if h.State == journal.Ended {

@@ -87,8 +87,7 @@ func savePlan(path string, plan *planner.Plan) error {
 		}
 	}
 	if err := atomically(path, doc); err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) { // its path is that of a temporary file
+		if at, ok := errors.AsType[*fs.PathError](err); ok { // its path is that of a temporary file
 			err = at.Err
 		}
 		return fmt.Errorf("save %s: %w", path, err)

@@ -146,7 +146,7 @@ func (a *app) inventories() []string {
 func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	sources := a.inventories()
 	switch {
-	case len(sources) == 0 || slices.Equal(sources, []string{"none"}):
+	case !slices.ContainsFunc(sources, func(s string) bool { return s != "none" }):
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
 	case slices.Contains(sources, ""):
 		return nil, usageError{errors.New("-i is empty"), "-i names the inventory; -i none plans without hosts"}

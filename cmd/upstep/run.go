@@ -94,6 +94,12 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
 	s, err := a.invoke(ctx, plan, f)
+	var done doneError
+	if errors.As(err, &done) {
+		a.printf("%v\n", done)
+		a.printf("\nnext: upstep run --new%s runs it again\n", a.sameFlags())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -149,44 +155,86 @@ func (a *app) invoke(ctx context.Context, plan *planner.Plan, f runFlags) (*invo
 	if err != nil {
 		return nil, err
 	}
-	inv := journal.Invocation{Who: a.who(), Started: time.Now()}
-	switch {
-	case current == nil, f.fresh:
-		if current != nil {
-			a.errorf("run %s is left unfinished\n", current.ID)
-			err = s.journal.Write(ctx, current.ID, func(t *journal.Tx) error { t.RunState(journal.Abandoned, time.Now()); return nil })
-			if err != nil {
-				return nil, err
-			}
-		}
-		if s.run, err = s.journal.Begin(ctx, plan.Name, doc, inv); err != nil {
-			return nil, err
-		}
-		s.number = 1
-	default:
-		s.run = current.ID
-		if err = s.compare(ctx); err != nil {
-			return nil, err
-		}
-		if s.number, err = s.journal.Invoke(ctx, s.run, doc, inv); err != nil {
-			return nil, err
-		}
+	if err = s.choose(ctx, current, doc); err != nil {
+		return nil, err
 	}
 	s.folder = filepath.Join("runs", string(s.run))
 	return s, nil
 }
 
-// compare refuses to go on with a run by a plan that says otherwise of what it did.
-func (s *invocation) compare(ctx context.Context) error {
-	list, err := s.journal.Invocations(ctx, s.run)
-	if err != nil || len(list) == 0 {
+// choose goes on with the open run, or begins one.
+func (s *invocation) choose(ctx context.Context, current *journal.Run, doc []byte) error {
+	inv := journal.Invocation{Who: s.who(), Started: time.Now()}
+	if current == nil && !s.flags.fresh {
+		latest, err := s.journal.Latest(ctx)
+		if err != nil {
+			return err
+		}
+		if latest != nil && latest.State == journal.Done {
+			if err := s.refuseDone(ctx, latest); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	if current != nil && !s.flags.fresh {
+		s.run = current.ID
+		if err := s.compare(ctx); err != nil {
+			return err
+		}
+		s.number, err = s.journal.Invoke(ctx, s.run, doc, inv)
 		return err
 	}
-	doc, err := s.journal.Plan(ctx, list[len(list)-1].Plan)
+	if current != nil {
+		s.errorf("run %s is left unfinished\n", current.ID)
+		if err := s.journal.Write(ctx, current.ID, func(t *journal.Tx) error { t.RunState(journal.Abandoned, time.Now()); return nil }); err != nil {
+			return err
+		}
+	}
+	s.number = 1
+	s.run, err = s.journal.Begin(ctx, s.plan.Name, doc, inv)
+	return err
+}
+
+// doneError says that there is nothing to do.
+type doneError struct{ run *journal.Run }
+
+func (e doneError) Error() string {
+	return fmt.Sprintf("nothing to do: run %s has ended every unit of this plan", e.run.ID)
+}
+
+// refuseDone refuses a plan that a run has carried out.
+func (s *invocation) refuseDone(ctx context.Context, latest *journal.Run) error {
+	before, err := s.followed(ctx, latest.ID)
 	if err != nil {
 		return err
 	}
-	before, err := planner.Decode(doc)
+	done, err := s.journal.Progress(ctx, latest.ID)
+	if err != nil {
+		return err
+	}
+	if len(runner.Differences(before, s.plan, done)) == 0 && runner.Complete(s.plan, done) {
+		return doneError{latest}
+	}
+	return nil
+}
+
+// followed gives the plan that a run followed last.
+func (s *invocation) followed(ctx context.Context, run journal.RunID) (*planner.Plan, error) {
+	list, err := s.journal.Invocations(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.journal.Plan(ctx, list[len(list)-1].Plan)
+	if err != nil {
+		return nil, err
+	}
+	return planner.Decode(doc)
+}
+
+// compare refuses to go on with a run by a plan that says otherwise of what it did.
+func (s *invocation) compare(ctx context.Context) error {
+	before, err := s.followed(ctx, s.run)
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,33 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return misuse(cmd, "", "%w", err)
 }
 
+// worded is a flag's value that help names by a word of ours, not by its Go type.
+type worded struct {
+	pflag.Value
+	word string
+}
+
+// Type gives the word.
+func (w worded) Type() string { return w.word }
+
+// wordFlags names the values of all flags below cmd as docs/reference/commands.md does.
+func wordFlags(cmd *cobra.Command) {
+	words := map[string]string{
+		"directory": "DIR", "services": "DIR", "roles": "PATH", "inventory": "SOURCE", "set": "NAME=VALUE",
+		"inputs": "FILE", "output": "FORMAT", "format": "FORMAT", "save": "FILE", "out": "DIR",
+	}
+	name := func(f *pflag.Flag) {
+		if word := words[f.Name]; word != "" {
+			f.Value = worded{f.Value, word}
+			f.DefValue = strings.TrimPrefix(f.DefValue, "[]")
+		}
+	}
+	cmd.PersistentFlags().VisitAll(name)
+	for _, c := range cmd.Commands() {
+		c.Flags().VisitAll(name)
+	}
+}
+
 // nearestFlag looks among the command's own flags, then among those of the others.
 func nearestFlag(cmd *cobra.Command, name string) string {
 	var names, elsewhere []string
