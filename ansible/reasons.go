@@ -54,7 +54,7 @@ func (t *Tool) inventoryError(out outcome, sources []string) error {
 	t.explainReason(e, first)
 	var others []string
 	for _, r := range all {
-		if r.text != first.text && r.path == first.path && !(isData(cmp.Or(first.path, m[1])) && r.plugin == "ini") && !slices.Contains(others, r.plugin) {
+		if r.text != first.text && r.path == first.path && (r.plugin != "ini" || !isData(cmp.Or(first.path, m[1]))) && !slices.Contains(others, r.plugin) {
 			others = append(others, r.plugin)
 		}
 	}

@@ -54,7 +54,8 @@ func TestWriteKeepsOwnerAndModeOfFolders(t *testing.T) {
 			info, err := os.Stat(filepath.Join(dir, name))
 			require.NoError(t, err)
 			st := info.Sys().(*syscall.Stat_t)
-			require.Equal(t, ids, [2]uint32{st.Uid, st.Gid}, name)
+			require.Equal(t, ids[0], st.Uid, name)
+			require.Equal(t, ids[1], st.Gid, name)
 		}
 		info, err := os.Stat(filepath.Join(dir, "only-b.yml"))
 		require.NoError(t, err)
@@ -251,7 +252,7 @@ func TestWritesAtOnceFollowEachOther(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 30 {
 		wg.Go(func() {
-			_, err := Write(context.Background(), dir, trees[i%3], false) //nolint:usetesting // outlives no test
+			_, err := Write(context.Background(), dir, trees[i%3], false)
 			if err != nil {
 				t.Error(err)
 			}

@@ -124,11 +124,9 @@ func Write(ctx context.Context, dir string, t *Tree, overwrite bool) (Written, e
 
 // resolve gives the folder behind a link, and refuses what can be no folder.
 func resolve(dir string) (string, error) {
-	info, err := os.Lstat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return dir, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return "", placed(err)
 	}
 	real, err := filepath.EvalSymlinks(dir)
@@ -139,7 +137,8 @@ func resolve(dir string) (string, error) {
 	if err != nil {
 		return "", &PlaceError{dir, "is a link that leads nowhere"}
 	}
-	if info, err = os.Stat(real); err != nil {
+	info, err := os.Stat(real)
+	if err != nil {
 		return "", placed(err)
 	}
 	if !info.IsDir() {

@@ -103,8 +103,7 @@ func editedHint(e *playbooks.EditedError) string {
 
 // unwritten takes a place that cannot hold the tree for a mistake in the call.
 func unwritten(err error) error {
-	var place *playbooks.PlaceError
-	if errors.As(err, &place) {
+	if _, ok := errors.AsType[*playbooks.PlaceError](err); ok {
 		return usageError{err, "--out names the folder to write; it is made where it does not exist"}
 	}
 	return err
