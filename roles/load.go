@@ -1,9 +1,11 @@
 package roles
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,39 +18,61 @@ import (
 // before the names shown to people.
 func Load(fsys fs.FS, name, prefix string, vals source.Values, sink *source.Sink) []Role {
 	shown := path.Join(prefix, name)
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
+	if _, err := fs.Lstat(fsys, name); errors.Is(err, fs.ErrNotExist) {
 		sink.Errorf(source.Pos{File: shown}, "no roles found").
 			WithHint("a project says in roles.yaml which services stand on which hosts; --roles points elsewhere")
 		return nil
 	}
-	files := []string{name}
-	if info.IsDir() {
-		files = nil
-		entries, err := fs.ReadDir(fsys, name)
-		if err != nil {
-			sink.Errorf(source.Pos{File: shown}, "read roles: %v", err)
-			return nil
-		}
-		for _, e := range entries {
-			if n := e.Name(); !e.IsDir() && !strings.HasPrefix(n, ".") && (strings.HasSuffix(n, ".yaml") || strings.HasSuffix(n, ".yml")) {
-				files = append(files, path.Join(name, n))
-			}
-		}
+	files, err := list(fsys, name)
+	if err != nil {
+		sink.Errorf(source.Pos{File: shown}, "read roles: %v", err)
+		return nil
+	}
+	for _, f := range besides(fsys, name) {
+		sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "stands beside %s, and only one can be read", name).
+			WithHint("move the roles of both into one, or into the folder roles/")
 	}
 	var out []Role
 	for _, f := range files {
-		text, err := fs.ReadFile(fsys, f)
-		if err != nil {
-			sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "read roles: %v", err)
-			continue
+		if text, ok := source.Read(fsys, f, path.Join(prefix, f), "roles", sink); ok {
+			out = append(out, Parse(text, vals, sink)...)
 		}
-		out = append(out, Parse(source.File{Name: path.Join(prefix, f), Text: text}, vals, sink)...)
 	}
 	if len(out) == 0 && !sink.Failed() {
 		sink.Errorf(source.Pos{File: shown}, "no role found").WithHint("write a list of roles: - name: Controller")
 	}
 	return unique(out, sink)
+}
+
+// list gives the files to read: the one that is named, or those of a folder.
+func list(fsys fs.FS, name string) ([]string, error) {
+	if info, err := fs.Stat(fsys, name); err != nil || !info.IsDir() {
+		return []string{name}, nil // what is wrong with it shows when it is read
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && source.IsYAML(e.Name()) {
+			files = append(files, path.Join(name, e.Name()))
+		}
+	}
+	return files, err
+}
+
+// besides gives what of the default names stands beside the one that is read.
+func besides(fsys fs.FS, name string) []string {
+	all := []string{"roles.yaml", "roles.yml", "roles"}
+	at := slices.Index(all, name)
+	var out []string
+	for _, other := range all[at+1:] {
+		// A folder roles/ may as well hold Ansible roles, which are folders.
+		if files, err := list(fsys, other); err == nil && at >= 0 && len(files) > 0 {
+			if _, err := fs.Lstat(fsys, files[0]); err == nil {
+				out = append(out, files[0])
+			}
+		}
+	}
+	return out
 }
 
 func unique(all []Role, sink *source.Sink) []Role {

@@ -3,6 +3,7 @@ package services
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
@@ -53,28 +54,31 @@ func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (defi
 		isDir = err == nil && info.IsDir()
 	}
 	if !isDir {
-		ok := isYAML(name)
+		ok := source.IsYAML(name)
 		return definition{file: name, shown: path.Join(prefix, name)}, ok
 	}
+	var found []string
 	for _, f := range []string{"service.yaml", "service.yml"} {
-		if _, err := fs.Stat(fsys, path.Join(name, f)); err == nil {
-			return definition{path.Join(name, f), path.Join(prefix, name, f), name}, true
+		if _, err := fs.Lstat(fsys, path.Join(name, f)); !errors.Is(err, fs.ErrNotExist) {
+			found = append(found, f)
 		}
+	}
+	if len(found) == 2 {
+		sink.Errorf(source.Pos{File: path.Join(prefix, name, found[1])}, "stands beside %s, and only one can be read", found[0]).
+			WithHint("remove one of the two")
+	}
+	if len(found) > 0 {
+		return definition{path.Join(name, found[0]), path.Join(prefix, name, found[0]), name}, true
 	}
 	sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "folder without a service.yaml").
 		WithHint("a folder below services/ is a pack: give it a service.yaml, or move it away")
 	return definition{}, false
 }
 
-func isYAML(name string) bool {
-	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
-}
-
 // readAll reads the files side by side; the result has the order of the input.
 func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 	type result struct {
 		service Service
-		ok      bool
 		sink    source.Sink
 	}
 	results := make([]result, len(found))
@@ -84,7 +88,7 @@ func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 		wg.Go(func() {
 			for i := range next {
 				r := &results[i]
-				r.service, r.ok = readOne(fsys, found[i], &r.sink)
+				r.service = readOne(fsys, found[i], &r.sink)
 			}
 		})
 	}
@@ -96,32 +100,27 @@ func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 	var out []Service
 	for i := range results {
 		sink.Merge(results[i].sink.Problems())
-		if results[i].ok {
-			out = append(out, results[i].service)
-		}
+		out = append(out, results[i].service)
 	}
 	return out
 }
 
-func readOne(fsys fs.FS, d definition, sink *source.Sink) (Service, bool) {
-	text, err := fs.ReadFile(fsys, d.file)
-	if err != nil {
-		sink.Errorf(source.Pos{File: d.shown}, "read service: %v", rootCause(err))
-		return Service{}, false
-	}
-	svc, ok := Parse(source.File{Name: d.shown, Text: text}, sink)
+func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
+	f, ok := source.Read(fsys, d.file, d.shown, "service", sink)
 	if !ok {
-		return unreadable(d, text), true
+		return unreadable(d, nil)
 	}
-	if ok {
-		sum := sha256.Sum256(text)
-		svc.Digest = hex.EncodeToString(sum[:])
+	svc, ok := Parse(f, sink)
+	if !ok {
+		return unreadable(d, f.Text)
 	}
-	if ok && d.pack != "" {
+	sum := sha256.Sum256(f.Text)
+	svc.Digest = hex.EncodeToString(sum[:])
+	if d.pack != "" {
 		svc.Pack = true
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
 	}
-	return svc, ok
+	return svc
 }
 
 var nameLine = regexp.MustCompile(`(?m)^\s*service_name:\s*["']?([A-Za-z0-9_.-]+)`)
@@ -151,7 +150,7 @@ func readAssets(fsys fs.FS, dir, shown string, sink *source.Sink) []Asset {
 		case rel == "service.yaml", rel == "service.yml", rel == "pack.yaml", strings.HasPrefix(path.Base(rel), "."):
 			return nil
 		case !e.Type().IsRegular():
-			sink.Errorf(source.Pos{File: path.Join(shown, rel)}, "not a regular file").
+			sink.Errorf(source.Pos{File: path.Join(shown, rel)}, "is no regular file (%s)", source.FileType(e.Type())).
 				WithHint("a pack holds plain files only: put a copy in place of a link")
 			return nil
 		}

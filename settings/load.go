@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"path"
@@ -13,23 +15,50 @@ import (
 	"github.com/upstep/upstep/tasks"
 )
 
-// Load reads upgrade.yaml and gives its inputs the values of this run. A project
+// Load reads upgrade.yaml, or upgrade.yml, and gives its inputs the values of this run. A project
 // without the file gets the defaults. prefix is put before the name shown to people.
 func Load(fsys fs.FS, name, prefix string, given []Given, sink *source.Sink) Settings {
 	s := Settings{Stages: DefaultStages(), Ordering: Barrier}
-	shown := path.Join(prefix, name)
-	text, err := fs.ReadFile(fsys, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	name = spelling(fsys, name, prefix, sink)
+	if name == "" {
 		s.bind(given, sink)
 		return s
-	case err != nil:
-		sink.Errorf(source.Pos{File: shown}, "read settings: %v", err)
-		return s
 	}
-	root, ok := source.Parse(source.File{Name: shown, Text: text}, sink)
+	f, ok := source.Read(fsys, name, path.Join(prefix, name), "settings", sink)
 	if !ok {
 		return s
+	}
+	sum := sha256.Sum256(f.Text)
+	s.File, s.Digest = f.Name, hex.EncodeToString(sum[:])
+	s.read(f, given, sink)
+	return s
+}
+
+// spelling gives the name under which the file is there, NAME.yaml or NAME.yml; "" when
+// it is not.
+func spelling(fsys fs.FS, name, prefix string, sink *source.Sink) string {
+	stem := strings.TrimSuffix(strings.TrimSuffix(name, ".yml"), ".yaml")
+	var found []string
+	for _, n := range []string{stem + ".yaml", stem + ".yml"} {
+		if _, err := fs.Lstat(fsys, n); !errors.Is(err, fs.ErrNotExist) {
+			found = append(found, n)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return ""
+	case 2:
+		sink.Errorf(source.Pos{File: path.Join(prefix, found[1])}, "stands beside %s, and only one can be read", found[0]).
+			WithHint("remove one of the two")
+	}
+	return found[0]
+}
+
+// read reads the text of upgrade.yaml.
+func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
+	root, ok := source.Parse(file, sink)
+	if !ok {
+		return
 	}
 	f := source.ReadFields(root, "upgrade.yaml", sink, "name", "description", "inputs", "from", "to", "releases", "stages",
 		"steps", "vars", "play", "notify", "deployment_tasks", "ordering", "parallelism", "forks", "window")
@@ -54,7 +83,6 @@ func Load(fsys fs.FS, name, prefix string, given []Given, sink *source.Sink) Set
 			sink.Warnf(f.PosOf(later), "%s is not acted on by this version of upstep", later).WithHint("planning and emitting leave it out")
 		}
 	}
-	return s
 }
 
 // clashes reports inputs and vars of the same name: one would hide the other.

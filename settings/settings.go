@@ -15,6 +15,8 @@ const (
 
 // Settings is what upgrade.yaml says; without the file, the defaults.
 type Settings struct {
+	File        string // the file as shown to people; "" when there is none
+	Digest      string // SHA-256 of it, in hex
 	Name        string
 	Inputs      []Input
 	Stages      []Stage

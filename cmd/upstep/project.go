@@ -91,7 +91,7 @@ func (a *app) path(name string) string {
 func (a *app) given(sink *source.Sink) ([]settings.Given, error) {
 	var out []settings.Given
 	for _, name := range a.inputs {
-		text, err := os.ReadFile(a.path(name))
+		text, err := readInputs(a.path(name))
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read inputs: %w", err), "--inputs names a YAML file"}
 		}
@@ -105,12 +105,24 @@ func (a *app) given(sink *source.Sink) ([]settings.Given, error) {
 	return out, nil
 }
 
+// readInputs reads a file of inputs, which may be what a shell puts there for <(command).
+func readInputs(file string) ([]byte, error) {
+	if file == "/dev/stdin" || strings.HasPrefix(file, "/dev/fd/") {
+		return os.ReadFile(file) //nolint:gosec // named by whoever calls upstep
+	}
+	text, err := source.ReadFile(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return text, nil
+}
+
 func (a *app) rolesPath() string {
 	if a.roles != "" {
 		return a.roles
 	}
 	for _, name := range []string{"roles.yaml", "roles.yml"} {
-		if _, err := os.Stat(a.path(name)); err == nil {
+		if _, err := os.Lstat(a.path(name)); err == nil {
 			return name
 		}
 	}
@@ -127,7 +139,7 @@ func (a *app) inventories() []string {
 		return a.inventory
 	}
 	for _, name := range []string{"inventory", "inventory.yaml", "inventory.yml", "inventory.ini", "hosts"} {
-		if _, err := os.Stat(a.path(name)); err == nil {
+		if _, err := os.Lstat(a.path(name)); err == nil {
 			return []string{name}
 		}
 	}
@@ -138,6 +150,12 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	sources := a.inventories()
 	if len(sources) == 0 || slices.Equal(sources, []string{"none"}) {
 		return nil, nil //nolint:nilnil // no inventory is a fact, not a failure
+	}
+	for _, s := range sources {
+		// Ansible would open a pipe and wait.
+		if info, err := os.Stat(a.path(s)); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, usageError{fmt.Errorf("inventory %s: is no regular file (%s)", s, source.FileType(info.Mode())), "-i names the inventory; -i none plans without hosts"}
+		}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
 	if err != nil {
@@ -170,7 +188,10 @@ func (a *app) digests(w planner.World) []planner.Source {
 		sum := sha256.Sum256(data)
 		out = append(out, planner.Source{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:])})
 	}
-	add("upgrade.yaml")
+	if f := w.Settings.File; f != "" {
+		seen[f] = true
+		out = append(out, planner.Source{File: f, SHA256: w.Settings.Digest})
+	}
 	for _, r := range w.Roles {
 		add(r.Pos.File)
 	}
