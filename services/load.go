@@ -22,20 +22,26 @@ import (
 func Load(fsys fs.FS, prefix string, sink *source.Sink) []Service {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		sink.Errorf(source.Pos{File: prefix}, "read services: %v", rootCause(err)).
+		sink.Errorf(source.Pos{File: prefix}, "read services: %v", source.Cause(err)).
 			WithHint("a project keeps its services in services/; --services points elsewhere")
-		return nil
+		return []Service{nameOnly("", prefix, NameGuessed)}
 	}
 	var found []definition
+	var out []Service
 	for _, e := range entries {
-		if d, ok := classify(fsys, prefix, e, sink); ok {
+		d, kind := classify(fsys, prefix, e, sink)
+		switch kind {
+		case defines:
 			found = append(found, d)
+		case misses:
+			out = append(out, nameOnly(e.Name(), d.shown, NameOnly))
 		}
 	}
-	if len(found) == 0 && !sink.Failed() {
+	if len(found)+len(out) == 0 {
 		sink.Errorf(source.Pos{File: prefix}, "no service found").WithHint("write one service per file, NAME.yaml")
+		return []Service{nameOnly("", prefix, NameGuessed)}
 	}
-	return unique(readAll(fsys, found, sink), sink)
+	return unique(append(out, readAll(fsys, found, sink)...), sink)
 }
 
 // definition is a file that defines a service; pack is the folder of its assets, or "".
@@ -43,10 +49,23 @@ type definition struct {
 	file, shown, pack string
 }
 
-func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (definition, bool) {
+// What an entry of the folder is.
+type entry int
+
+const (
+	other   entry = iota // not ours to read
+	defines              // it defines a service
+	misses               // it should, and has no definition
+)
+
+func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (definition, entry) {
 	name := e.Name()
 	if strings.HasPrefix(name, ".") {
-		return definition{}, false
+		return definition{}, other
+	}
+	if r, odd := source.Control(name, ""); odd {
+		sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "the file's name has a control character (%U)", r).WithHint("rename it")
+		return definition{shown: path.Join(prefix, name)}, misses
 	}
 	isDir := e.IsDir()
 	if e.Type()&fs.ModeSymlink != 0 {
@@ -54,8 +73,10 @@ func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (defi
 		isDir = err == nil && info.IsDir()
 	}
 	if !isDir {
-		ok := source.IsYAML(name)
-		return definition{file: name, shown: path.Join(prefix, name)}, ok
+		if !source.IsYAML(name) {
+			return definition{}, other
+		}
+		return definition{file: name, shown: path.Join(prefix, name)}, defines
 	}
 	var found []string
 	for _, f := range []string{"service.yaml", "service.yml"} {
@@ -68,11 +89,11 @@ func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (defi
 			WithHint("remove one of the two")
 	}
 	if len(found) > 0 {
-		return definition{path.Join(name, found[0]), path.Join(prefix, name, found[0]), name}, true
+		return definition{path.Join(name, found[0]), path.Join(prefix, name, found[0]), name}, defines
 	}
 	sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "folder without a service.yaml").
 		WithHint("a folder below services/ is a pack: give it a service.yaml, or move it away")
-	return definition{}, false
+	return definition{shown: path.Join(prefix, name)}, misses
 }
 
 // readAll reads the files side by side; the result has the order of the input.
@@ -114,6 +135,9 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
 	if !ok {
 		return unreadable(d, f.Text)
 	}
+	if sink.Failed() {
+		svc.Read = InPart
+	}
 	sum := sha256.Sum256(f.Text)
 	svc.Digest = hex.EncodeToString(sum[:])
 	if d.pack != "" {
@@ -128,51 +152,18 @@ var nameLine = regexp.MustCompile(`(?m)^\s*service_name:\s*["']?([A-Za-z0-9_.-]+
 // unreadable stands for a service whose file has errors: by the name that it seems to
 // have, those who refer to it are not reported as well.
 func unreadable(d definition, text []byte) Service {
-	name := strings.TrimSuffix(path.Base(d.file), path.Ext(d.file))
+	name, read := strings.TrimSuffix(path.Base(d.file), path.Ext(d.file)), NameGuessed
 	if d.pack != "" {
 		name = d.pack
 	}
 	if m := nameLine.FindSubmatch(text); m != nil {
-		name = string(m[1])
+		name, read = string(m[1]), NameOnly
 	}
-	return Service{Name: name, Pos: source.Pos{File: d.shown}, Unreadable: true, Lists: map[tasks.ListName][]tasks.Task{}}
+	return nameOnly(name, d.shown, read)
 }
 
-// readAssets reads a pack's files in the order of their paths.
-func readAssets(fsys fs.FS, dir, shown string, sink *source.Sink) []Asset {
-	var out []Asset
-	err := fs.WalkDir(fsys, dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel := strings.TrimPrefix(p, dir+"/")
-		switch {
-		case rel == "service.yaml", rel == "service.yml", rel == "pack.yaml", strings.HasPrefix(path.Base(rel), "."):
-			return nil
-		case !e.Type().IsRegular():
-			sink.Errorf(source.Pos{File: path.Join(shown, rel)}, "is no regular file (%s)", source.FileType(e.Type())).
-				WithHint("a pack holds plain files only: put a copy in place of a link")
-			return nil
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		data, err := fs.ReadFile(fsys, p)
-		if err != nil {
-			return err
-		}
-		mode := fs.FileMode(0o644)
-		if info.Mode()&0o111 != 0 {
-			mode = 0o755
-		}
-		out = append(out, Asset{Path: rel, Mode: mode, Data: data})
-		return nil
-	})
-	if err != nil {
-		sink.Errorf(source.Pos{File: shown}, "read the pack's files: %v", rootCause(err))
-	}
-	return out
+func nameOnly(name, shown string, read Reading) Service {
+	return Service{Name: name, Pos: source.Pos{File: shown}, Read: read, Lists: map[tasks.ListName][]tasks.Task{}}
 }
 
 // unique sorts services by name and reports names that two files claim.
@@ -184,27 +175,24 @@ func unique(all []Service, sink *source.Sink) []Service {
 		return a.Pos.Compare(b.Pos)
 	})
 	var out []Service
-	for _, s := range all {
+	first := map[string]*Service{}
+	for i, s := range all {
 		if n := len(out); n > 0 && out[n-1].Name == s.Name {
-			if s.Unreadable || out[n-1].Unreadable {
+			if max(s.Read, out[n-1].Read) >= NameOnly {
 				continue
 			}
 			sink.Errorf(s.Pos, "duplicate service %q", s.Name).
 				WithHint("it is defined first at " + out[n-1].Pos.Short() + "; rename or remove one of the two")
 			continue
 		}
+		key := strings.ToLower(s.Name)
+		if o := first[key]; o == nil {
+			first[key] = &all[i]
+		} else if max(s.Read, o.Read) < NameOnly {
+			// Emitted files are named by service, and some systems do not tell case apart.
+			sink.Errorf(s.Pos, "service %q differs from %q in case only", s.Name, o.Name).WithHint("the other stands at " + o.Pos.Short() + "; rename one of the two")
+		}
 		out = append(out, s)
 	}
 	return out
-}
-
-// rootCause leaves the path out of a file error: the problem's place has it.
-func rootCause(err error) error {
-	for {
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok || u.Unwrap() == nil {
-			return err
-		}
-		err = u.Unwrap()
-	}
 }

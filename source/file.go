@@ -22,15 +22,15 @@ func ReadFile(fsys fs.FS, name string) ([]byte, error) {
 		if link, lerr := fs.Lstat(fsys, name); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
 			return nil, errNotRegular{"a link to what is not there"}
 		}
-		return nil, cause(err)
+		return nil, Cause(err)
 	case err != nil:
-		return nil, cause(err)
+		return nil, Cause(err)
 	case !info.Mode().IsRegular():
 		return nil, errNotRegular{FileType(info.Mode())}
 	}
 	text, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return nil, cause(err)
+		return nil, Cause(err)
 	}
 	return text, nil
 }
@@ -85,8 +85,8 @@ func FileType(mode fs.FileMode) string {
 	return fmt.Sprintf("of type %s", mode.Type())
 }
 
-// cause leaves the path out of a file error: the problem's place has it.
-func cause(err error) error {
+// Cause leaves the path out of a file error: the problem's place has it.
+func Cause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

@@ -58,6 +58,7 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 		return planner.World{}, nil, err
 	}
 	w := planner.World{}
+	whole := false
 	w.Settings = settings.Load(os.DirFS(a.dir), "upgrade.yaml", "", given, sink)
 	vals := w.Settings.Values()
 
@@ -69,7 +70,9 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 
 	file := a.rolesPath()
 	parent, name := filepath.Split(filepath.Clean(file))
-	w.Roles = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
+	w.Roles, whole = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
+
+	w.PartialRoles = !whole
 
 	if w.Inventory, err = a.readInventory(ctx); err != nil {
 		return planner.World{}, nil, err
