@@ -116,7 +116,8 @@ func (s *Settings) stages(f source.Fields, sink *source.Sink) []Stage {
 		if it.Kind() == source.Map {
 			m := source.ReadFields(it, "the stage", sink, "name", "approve")
 			st.Name, st.Approve = m.Required("name"), m.Bool("approve")
-		} else if st.Name == "" {
+		} else if st.Name == "" || it.Kind() == source.Null {
+			st.Name = ""
 			sink.Errorf(it.Pos(), "a stage must be a name or a mapping, not %s", shape(it)).WithHint(how)
 		}
 		switch {
@@ -173,7 +174,11 @@ func steps(v source.Node, sink *source.Sink) []Step {
 			}
 		}
 		first[n] = e.Key.Pos()
-		out = append(out, Step{n, strings.TrimSpace(e.Value.Text())})
+		name := ""
+		if e.Value.Kind() == source.Scalar { // a null may be written as ~
+			name = strings.TrimSpace(e.Value.Text())
+		}
+		out = append(out, Step{n, name})
 	}
 	if !whole {
 		return nil
