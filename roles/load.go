@@ -137,8 +137,10 @@ func parse(f source.File, vals source.Values, sink *source.Sink) (all []Role, wh
 			whole = false
 			continue
 		}
-		r, ok := parseRole(it, vals, sink)
-		whole = whole && ok && r.Name != ""
+		own := &source.Sink{}
+		r := parseRole(it, vals, own)
+		sink.Merge(own.Problems())
+		whole = whole && !own.Failed()
 		if r.Name != "" {
 			all = append(all, r)
 		}
@@ -146,9 +148,7 @@ func parse(f source.File, vals source.Values, sink *source.Sink) (all []Role, wh
 	return all, whole
 }
 
-// parseRole reads a role; the second result is false when not all of its services could
-// be read.
-func parseRole(v source.Node, vals source.Values, sink *source.Sink) (Role, bool) {
+func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 	f := source.ReadFields(v, "the role", sink, "name", "description", "hosts", "stage", "services", "rolling", "health", "optional", "play")
 	r := Role{
 		Name:        f.Required("name"),
@@ -171,9 +171,7 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) (Role, bool
 	}
 	r.Hosts = hosts(f, r.Name, vals, sink)
 	seen := map[string]source.Pos{}
-	placed := f.Strings("services")
-	whole := len(placed) == f.Get("services").Len()
-	for _, s := range placed {
+	for _, s := range f.Strings("services") {
 		if at, twice := seen[s.Text()]; twice {
 			sink.Errorf(s.Pos(), "%q stands twice in the role", s.Text()).WithHint("it stands first at " + at.Short())
 			continue
@@ -192,7 +190,7 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) (Role, bool
 		}
 	}
 	r.Health = parseHealth(health.Substitute(vals, sink), sink)
-	return r, whole && (!f.Has("services") || f.Get("services").Kind() == source.List)
+	return r
 }
 
 func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) string {
