@@ -52,6 +52,11 @@ func (r *Reader) words(v source.Node, p *place, rollback bool) {
 		switch word = strings.TrimSpace(word); {
 		case word == "common":
 			p.common = true
+		case strings.EqualFold(word, "common"):
+			r.sink.Errorf(v.Pos(), "tag %q is not common", word).WithHint("did you mean common?")
+			p.wrong = true
+		case r.several(word, v.Pos()):
+			p.wrong = true
 		case word == PostUpgradeTag && rollback:
 			p.post = true
 		case len(word) >= len("step1") && strings.EqualFold(word[:4], "step"):
@@ -83,6 +88,24 @@ func (r *Reader) with(steps []int, n int) []int {
 	return out
 }
 
+// several reports a tag that is several, one of them a step or common, with anything
+// but a comma between.
+func (r *Reader) several(word string, at source.Pos) bool {
+	if !strings.ContainsAny(word, " \t\n;|/+") || strings.Contains(word, "{{") {
+		return false
+	}
+	words := strings.FieldsFunc(word, func(c rune) bool { return strings.ContainsRune(" \t\n;|/+", c) })
+	step := false
+	for _, w := range words {
+		digits, is := strings.CutPrefix(strings.ToLower(w), "step")
+		step = step || is && isNumber(digits) || w == "common"
+	}
+	if step && len(words) > 1 {
+		r.sink.Errorf(at, "tag %q is no step", word).WithHint("put a comma between tags: " + strings.Join(words, ", "))
+	}
+	return step && len(words) > 1
+}
+
 // likeness is how near a tag comes to being a step.
 type likeness int
 
@@ -98,9 +121,8 @@ func (r *Reader) step(word string, at source.Pos) (int, likeness) {
 		return int(c), aStep
 	}
 	digits := strings.TrimLeft(word[4:], "sS _:=-#")
-	if words := strings.Fields(digits); len(words) > 1 && isNumber(words[0]) {
-		words[0] = "step" + number(words[0])
-		r.sink.Errorf(at, "tag %q is no step", word).WithHint("put a comma between tags: " + strings.Join(words, ", "))
+	if first, last, is := strings.Cut(digits, "-"); is && isNumber(first) && isNumber(strings.TrimLeft(last, "steps")) {
+		r.sink.Errorf(at, "tag %q is no step", word).WithHint("name each step: step" + number(first) + ", ...")
 		return 0, almost
 	}
 	if !isNumber(digits) {
