@@ -19,7 +19,7 @@ import (
 // needAnsible skips, aloud, what cannot be compared.
 func needAnsible(t *testing.T) {
 	t.Helper()
-	err := exec.Command("/usr/bin/python3", "-c", "import ansible.inventory.manager").Run()
+	err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import ansible.inventory.manager").Run()
 	if _, missing := exec.LookPath("ansible-inventory"); missing != nil {
 		err = missing
 	}
@@ -77,13 +77,13 @@ func TestPatternsMatchAsInAnsible(t *testing.T) {
 		t.Run(inventory, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join("testdata", inventory)
-			inv, err := roles.ParseInventory(output(t, exec.Command("ansible-inventory", "-i", file, "--list"), nil)) //nolint:gosec // a file of this test
+			inv, err := roles.ParseInventory(output(t, exec.CommandContext(t.Context(), "ansible-inventory", "-i", file, "--list"), nil)) //nolint:gosec // a file of this test
 			require.NoError(t, err)
 			patterns := combined(inventory, 1000)
 			in, err := json.Marshal(patterns)
 			require.NoError(t, err)
-			var answers [][3][]string                                                                                                // as they come, in written order, backwards
-			require.NoError(t, json.Unmarshal(output(t, exec.Command("/usr/bin/python3", "testdata/match.py", file), in), &answers)) //nolint:gosec // a file of this test
+			var answers [][3][]string                                                                                                                    // as they come, in written order, backwards
+			require.NoError(t, json.Unmarshal(output(t, exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/match.py", file), in), &answers)) //nolint:gosec // a file of this test
 			require.Len(t, answers, len(patterns))
 			fixed := 0
 			for i, p := range patterns {

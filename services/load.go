@@ -35,6 +35,7 @@ func Load(fsys fs.FS, prefix string, sink *source.Sink) []Service {
 			found = append(found, d)
 		case misses:
 			out = append(out, nameOnly(e.Name(), d.shown, NameOnly))
+		case other:
 		}
 	}
 	if len(found)+len(out) == 0 {
@@ -70,7 +71,11 @@ func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (defi
 	isDir := e.IsDir()
 	if e.Type()&fs.ModeSymlink != 0 {
 		info, err := fs.Stat(fsys, name)
-		isDir = err == nil && info.IsDir()
+		if isDir = err == nil && info.IsDir(); err != nil && !source.IsYAML(name) {
+			sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "is a link that leads nowhere: %v", source.Cause(err)).
+				WithHint("mend it or take it away: a pack may have stood behind it")
+			return definition{shown: path.Join(prefix, name)}, misses
+		}
 	}
 	if !isDir {
 		if !source.IsYAML(name) {

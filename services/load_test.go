@@ -2,6 +2,8 @@ package services_test
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -90,6 +92,18 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 		services.Load(forbidden{fsys, name}, "services", sink)
 		require.Equal(t, want, sink.Problems().Error())
 	}
+}
+
+func TestALinkToAPackThatIsGoneIsAProblem(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "keystone")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".real"), 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".real", "service.yaml"), []byte("service_name: linked\n"), 0o600))
+	require.NoError(t, os.Symlink(".real", filepath.Join(dir, "linked")))
+	sink := &source.Sink{}
+	all := services.Load(os.DirFS(dir), "services", sink)
+	require.Equal(t, "services/keystone: is a link that leads nowhere: no such file or directory\n  hint: mend it or take it away: a pack may have stood behind it", sink.Problems().Error())
+	require.Len(t, all, 2, "both names are known")
 }
 
 func TestFilesOfPacksThatCannotBeEmittedAreProblems(t *testing.T) {

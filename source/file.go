@@ -70,16 +70,16 @@ func tooLarge(f File, sink *Sink) {
 
 // FileType names what is no regular file.
 func FileType(mode fs.FileMode) string {
-	switch mode.Type() {
-	case fs.ModeDir:
+	switch {
+	case mode&fs.ModeDir != 0:
 		return "a folder"
-	case fs.ModeSymlink:
+	case mode&fs.ModeSymlink != 0:
 		return "a link"
-	case fs.ModeNamedPipe:
+	case mode&fs.ModeNamedPipe != 0:
 		return "a named pipe"
-	case fs.ModeSocket:
+	case mode&fs.ModeSocket != 0:
 		return "a socket"
-	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
+	case mode&fs.ModeDevice != 0:
 		return "a device"
 	}
 	return fmt.Sprintf("of type %s", mode.Type())

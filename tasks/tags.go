@@ -121,7 +121,7 @@ func (r *Reader) step(word string, at source.Pos) (int, likeness) {
 		return int(c), aStep
 	}
 	digits := strings.TrimLeft(word[4:], "sS _:=-#")
-	if first, last, is := strings.Cut(digits, "-"); is && isNumber(first) && isNumber(strings.TrimLeft(last, "steps")) {
+	if first, last, is := strings.Cut(digits, "-"); is && isNumber(first) && isNumber(strings.TrimLeft(last, "step")) {
 		r.sink.Errorf(at, "tag %q is no step", word).WithHint("name each step: step" + number(first) + ", ...")
 		return 0, almost
 	}
