@@ -2,11 +2,11 @@ package settings
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
 )
 
 // Given is a value for an input from outside the project.
@@ -45,8 +45,6 @@ func ParseInputs(f source.File, sink *source.Sink) []Given {
 	return out
 }
 
-var inputName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 func (s *Settings) inputs(v source.Node, sink *source.Sink) {
 	if !v.Exists() {
 		return
@@ -58,8 +56,8 @@ func (s *Settings) inputs(v source.Node, sink *source.Sink) {
 	}
 	for _, e := range v.Entries() {
 		in := Input{Name: e.Key.Text(), Type: "string", Pos: e.Key.Pos()}
-		if !inputName.MatchString(in.Name) || strings.HasPrefix(in.Name, "upstep_") || in.Name == "step" {
-			sink.Errorf(in.Pos, "input name %q cannot be used", in.Name).WithHint("use letters, digits and _; names that begin with upstep_, and step, are upstep's own")
+		if !tasks.IsVariable(e.Key) || strings.HasPrefix(in.Name, "upstep_") || in.Name == "step" {
+			sink.Errorf(in.Pos, "input name %q cannot be used", in.Name).WithHint("use letters, digits and _, beginning with a letter or _; names that begin with upstep_, and step, are upstep's own; some words are Python's or YAML's")
 		}
 		if e.Value.Kind() != source.Null {
 			f := source.ReadFields(e.Value, "the input", sink, "type", "description", "default", "required")

@@ -117,7 +117,7 @@ func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 
 		"inputs: [a]":                   "1:9: inputs must be a mapping, not a list\n  hint: write inputs: {NAME: {type: string, description: ...}}",
 		"inputs: {a: 1}":                "1:13: the input must be a mapping, not a single value",
-		"inputs: {step: }":              `1:10: input name "step" cannot be used` + "\n  hint: use letters, digits and _; names that begin with upstep_, and step, are upstep's own",
+		"inputs: {step: }":              `1:10: input name "step" cannot be used` + "\n  hint: use letters, digits and _, beginning with a letter or _; names that begin with upstep_, and step, are upstep's own; some words are Python's or YAML's",
 		"inputs: {a: {type: strin}}":    `1:20: type of the input must be one of string, integer, number, boolean, list, map, not "strin"` + "\n  hint: did you mean \"string\"?",
 		"inputs: {a: {required: true}}": "1:10: input \"a\" has no value\n  hint: give it one with --set a=VALUE, or in a file with --inputs",
 		"inputs: {a: {required: true, type: integer, default: x}}": `1:54: input "a" must be of type integer, not "x"`,

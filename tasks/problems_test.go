@@ -192,7 +192,9 @@ func TestEveryProblemOfPlayKeywordsAndVars(t *testing.T) {
 		"a keyword nobody knows":    {play(tasks.PlayLevel), "frobnicate: 1", "s.yaml:1:1: unknown play keyword \"frobnicate\""},
 		"vars as a list":            {vars, "- a", "s.yaml:1:1: vars of it must be a mapping, not a list"},
 		"a variable that is ours":   {vars, "upstep_role: x\nstep: 3\nsteps: 1", "s.yaml:1:1: variable \"upstep_role\" is set by upstep itself\n  hint: choose another name\ns.yaml:2:1: variable \"step\" is set by upstep itself\n  hint: choose another name"},
-		"a name that is none":       {vars, "a-b: 1\n2c: 1\n_d: 1", "s.yaml:1:1: variable name \"a-b\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _\ns.yaml:2:1: variable name \"2c\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _"},
+		"a name that is none":       {vars, "a-b: 1\n2c: 1\n_d: 1", "s.yaml:1:1: variable name \"a-b\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own\ns.yaml:2:1: variable name \"2c\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own"},
+		"a word of Python":          {vars, "class: 1\nClass: 1", "s.yaml:1:1: variable name \"class\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own"},
+		"a key that YAML reads":     {vars, "on: 1\n\"yes\": 1", "s.yaml:1:1: variable name \"on\" cannot be used\n  hint: use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own"},
 		"a variable merged from it": {vars, "<<: {upstep_x: 1}", "s.yaml:1:6: variable \"upstep_x\" is set by upstep itself\n  hint: choose another name"},
 	} {
 		t.Run(name, func(t *testing.T) {
