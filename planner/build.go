@@ -18,6 +18,8 @@ type World struct {
 	Settings  settings.Settings
 	Inventory *roles.Inventory // nil: hosts are not known yet
 	Sources   []Source
+	// Not all roles could be read: that a service stands on none says nothing.
+	PartialRoles bool
 }
 
 // Build plans the upgrade. With an error among the problems there is no plan.
@@ -53,7 +55,8 @@ type builder struct {
 	World
 	sink     *source.Sink
 	broken   bool
-	unknowns int // names of services that nobody defines, so far
+	guessed  bool // the name of some service could only be guessed: it may be any
+	unknowns int  // names of services that nobody defines, so far
 
 	index      map[string]int // service name -> place in Services
 	roleNumber map[string]int
@@ -84,7 +87,9 @@ type placement struct {
 	role  int
 	stage int
 	pos   source.Pos
-	wave  []int // by stage index: 0 when it has no tasks there
+	// Its stage is a stand-in: what is wrong with it is reported elsewhere.
+	unsure bool
+	wave   []int // by stage index: 0 when it has no tasks there
 }
 
 // reason is a dependency that draws edges, and what became of it: whether it orders
@@ -125,6 +130,7 @@ func (b *builder) sort() {
 	for i := range b.Services {
 		svc := &b.Services[i]
 		b.index[svc.Name] = i
+		b.guessed = b.guessed || svc.Read == services.NameGuessed
 		byPlace := func(x, y services.Dependency) int { return x.Pos.Compare(y.Pos) }
 		if !slices.IsSortedFunc(svc.DependsOn, byPlace) {
 			svc.DependsOn = slices.Clone(svc.DependsOn)

@@ -42,11 +42,13 @@ func (b *builder) place() {
 			b.stands[r] = append(b.stands[r], len(b.placements))
 			stage := own
 			if svc.Stage != "" {
-				if at := slices.Index(b.stageNames, svc.Stage); at >= 0 {
-					stage = at
-				}
+				stage = slices.Index(b.stageNames, svc.Stage)
 			}
-			b.placements = append(b.placements, placement{svc: svc, of: i, role: r, stage: stage, pos: s.Pos, wave: make([]int, len(b.stageNames)+1)})
+			unsure := stage < 0 || svc.Read >= services.NameOnly
+			if stage < 0 {
+				stage = len(b.stageNames) - 1
+			}
+			b.placements = append(b.placements, placement{svc: svc, of: i, role: r, stage: stage, unsure: unsure, pos: s.Pos, wave: make([]int, len(b.stageNames)+1)})
 		}
 	}
 	for i := range b.Services {
@@ -67,10 +69,14 @@ func (b *builder) unknown(at source.Pos, name string, names []string) {
 	if b.unknowns++; b.unknowns <= most {
 		hint = source.DidYouMean(name, names)
 	}
+	if hint == "" && b.guessed {
+		return // it may well be the one that could not be read, which is reported
+	}
 	b.sink.Errorf(at, "unknown service %q", name).WithHint(hint)
 }
 
-// stageIndex finds a stage by name; none named means the last of the project's.
+// stageIndex finds a stage by name; none named means the last of the project's. -1 is one
+// that is not known, which is reported.
 func (b *builder) stageIndex(name string, at source.Pos, what string) int {
 	known := b.stageNames[:len(b.Settings.Stages)]
 	if name == "" {
@@ -78,12 +84,15 @@ func (b *builder) stageIndex(name string, at source.Pos, what string) int {
 	}
 	i := slices.Index(known, name)
 	if i < 0 {
+		if b.Settings.Partial {
+			return -1
+		}
 		hint := source.DidYouMean(name, known)
 		if hint == "" {
 			hint = "the stages are " + strings.Join(known, ", ")
 		}
 		b.sink.Errorf(at, "%s names unknown stage %q", what, name).WithHint(hint)
-		return len(known) - 1
+		return -1
 	}
 	return i
 }
@@ -192,6 +201,9 @@ func (b *builder) checkPlacement(p *placement) {
 // checkRollback warns of rollback tasks that undo nothing: a rollback runs those of a
 // step where the service's own tasks of that step have started.
 func (b *builder) checkRollback(svc *services.Service) {
+	if svc.Read > services.Whole {
+		return
+	}
 	done := map[int]bool{}
 	for _, t := range svc.Lists[tasks.Upgrade] {
 		for _, n := range t.Steps {

@@ -63,7 +63,7 @@ func (b *builder) handlers() {
 
 // unknownHandlers warns of a notify that nothing in its service answers.
 func (b *builder) unknownHandlers(svc *services.Service, own map[string]bool) {
-	if slices.ContainsFunc(svc.Assets, func(a services.Asset) bool { return strings.HasPrefix(a.Path, "handlers/") }) {
+	if svc.Read > services.Whole || slices.ContainsFunc(svc.Assets, func(a services.Asset) bool { return strings.HasPrefix(a.Path, "handlers/") }) {
 		return
 	}
 	for _, list := range tasks.ListNames() {

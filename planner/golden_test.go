@@ -100,7 +100,9 @@ func readWorld(t *testing.T, a *txtar.Archive) (planner.World, source.Problems) 
 	sub, err := fsys.Sub("services")
 	require.NoError(t, err)
 	w := planner.World{Settings: settings.Load(fsys, "upgrade.yaml", "", given, sink)}
-	w.Roles = roles.Load(fsys, "roles.yaml", "", w.Settings.Values(), sink)
+	var whole bool
+	w.Roles, whole = roles.Load(fsys, "roles.yaml", "", w.Settings.Values(), sink)
+	w.PartialRoles = !whole
 	w.Services = services.Load(sub, "services", sink)
 	if text := member(a, "inventory.json"); text != "" {
 		w.Inventory, err = roles.ParseInventory([]byte(text))

@@ -68,6 +68,9 @@ func (b *builder) behind() {
 
 func (b *builder) checkCarrier(svc *services.Service, i, c int) {
 	carrier := &b.Services[c]
+	if carrier.Read > services.Whole {
+		return
+	}
 	if len(carrier.Lists[tasks.Unlink]) == 0 || len(carrier.Lists[tasks.Establish]) == 0 {
 		b.sink.Errorf(svc.BehindPos, "%s carries no traffic for others: it has no unlink_tasks and establish_tasks", carrier.Name).
 			WithHint("give it both in " + carrier.Pos.File)
@@ -76,6 +79,7 @@ func (b *builder) checkCarrier(svc *services.Service, i, c int) {
 		return slices.ContainsFunc(placements, func(p int) bool { return len(b.hosts[b.placements[p].role]) > 0 })
 	}
 	switch {
+	case len(b.standing[c]) == 0 && b.PartialRoles:
 	case len(b.standing[c]) == 0:
 		b.sink.Errorf(svc.BehindPos, "%s is behind %s, which is placed on no role", svc.Name, carrier.Name).
 			WithHint("place " + carrier.Name + " on the role of the hosts that carry the traffic")

@@ -58,6 +58,9 @@ func (b *builder) checkStage(svc *services.Service, dep *services.Dependency, p 
 	stage := b.placements[p].stage
 	inTime, late := false, 0
 	for _, q := range targets {
+		if b.placements[q].unsure || b.placements[p].unsure {
+			return
+		}
 		if dep.HostOnly && b.placements[q].role != b.placements[p].role {
 			continue
 		}

@@ -46,7 +46,7 @@ func planOf(t *testing.T, project string, set ...string) *planner.Plan {
 	}
 	w := planner.World{Settings: settings.Load(dir, "upgrade.yaml", "", given, sink)}
 	w.Services = services.Load(os.DirFS(filepath.Join("..", "testdata", project, "services")), "services", sink)
-	w.Roles = roles.Load(dir, "roles.yaml", "", w.Settings.Values(), sink)
+	w.Roles, _ = roles.Load(dir, "roles.yaml", "", w.Settings.Values(), sink)
 	require.Zero(t, sink.Problems().Count(source.Error), sink.Problems().Error())
 	p, problems := planner.Build(w)
 	require.NotNil(t, p, problems.Error())

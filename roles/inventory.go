@@ -13,7 +13,6 @@ type Inventory struct {
 	order  []string // all hosts, in the inventory's order
 	hosts  map[string]bool
 	vars   map[string]json.RawMessage
-	below  map[string][]string // hosts of a group and its children, as far as asked for
 }
 
 type group struct {
@@ -27,7 +26,7 @@ func ParseInventory(data []byte) (*Inventory, error) {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return nil, fmt.Errorf("read the output of ansible-inventory: %w", err)
 	}
-	inv := &Inventory{groups: map[string]group{}, hosts: map[string]bool{}, below: map[string][]string{}}
+	inv := &Inventory{groups: map[string]group{}, hosts: map[string]bool{}}
 	for name, text := range raw {
 		if name == "_meta" {
 			var meta struct {
@@ -57,29 +56,12 @@ func (inv *Inventory) Hosts() []string { return slices.Clone(inv.order) }
 
 // groupHosts gives the hosts of a group and of the groups below it, nearest first.
 func (inv *Inventory) groupHosts(name string) []string {
-	if hosts, known := inv.below[name]; known {
-		return hosts
+	var hosts, groups ordered
+	groups.add(name)
+	for i := 0; i < len(groups.list); i++ {
+		g := inv.groups[groups.list[i]]
+		hosts.add(g.Hosts...)
+		groups.add(g.Children...)
 	}
-	var out []string
-	seenHost, seenGroup := map[string]bool{}, map[string]bool{name: true}
-	for level := []string{name}; len(level) > 0; {
-		var next []string
-		for _, g := range level {
-			for _, h := range inv.groups[g].Hosts {
-				if !seenHost[h] {
-					seenHost[h] = true
-					out = append(out, h)
-				}
-			}
-			for _, c := range inv.groups[g].Children {
-				if !seenGroup[c] {
-					seenGroup[c] = true
-					next = append(next, c)
-				}
-			}
-		}
-		level = next
-	}
-	inv.below[name] = out
-	return out
+	return hosts.list
 }

@@ -1,9 +1,12 @@
 package roles
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,42 +16,75 @@ import (
 
 // Load reads the roles from a file, or from every *.yaml and *.yml of a folder by
 // name. The roles keep their order, which breaks ties in the plan. prefix is put
-// before the names shown to people.
-func Load(fsys fs.FS, name, prefix string, vals source.Values, sink *source.Sink) []Role {
+// before the names shown to people. The second result is false when there may be roles
+// that could not be read.
+func Load(fsys fs.FS, name, prefix string, vals source.Values, sink *source.Sink) (all []Role, whole bool) {
 	shown := path.Join(prefix, name)
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
+	if _, err := fs.Lstat(fsys, name); errors.Is(err, fs.ErrNotExist) {
 		sink.Errorf(source.Pos{File: shown}, "no roles found").
 			WithHint("a project says in roles.yaml which services stand on which hosts; --roles points elsewhere")
-		return nil
+		return nil, false
 	}
-	files := []string{name}
-	if info.IsDir() {
-		files = nil
-		entries, err := fs.ReadDir(fsys, name)
-		if err != nil {
-			sink.Errorf(source.Pos{File: shown}, "read roles: %v", err)
-			return nil
+	files, err := list(fsys, name)
+	if err != nil {
+		sink.Errorf(source.Pos{File: shown}, "read roles: %v", source.Cause(err))
+		return nil, false
+	}
+	for _, f := range besides(fsys, name) {
+		sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "stands beside %s, and only one can be read", name).
+			WithHint("move the roles of both into one, or into the folder roles/")
+	}
+	whole = true
+	for _, f := range files {
+		if r, odd := source.Control(f, ""); odd {
+			sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "the file's name has a control character (%U)", r).WithHint("rename it")
+			whole = false
+			continue
 		}
-		for _, e := range entries {
-			if n := e.Name(); !e.IsDir() && !strings.HasPrefix(n, ".") && (strings.HasSuffix(n, ".yaml") || strings.HasSuffix(n, ".yml")) {
-				files = append(files, path.Join(name, n))
+		text, ok := source.Read(fsys, f, path.Join(prefix, f), "roles", sink)
+		if ok {
+			var found []Role
+			found, ok = parse(text, vals, sink)
+			all = append(all, found...)
+		}
+		whole = whole && ok
+	}
+	if len(all) == 0 && whole {
+		sink.Errorf(source.Pos{File: shown}, "no role found").WithHint("write a list of roles: - name: Controller")
+		whole = false
+	}
+	return unique(all, sink), whole
+}
+
+// list gives the files to read: the one that is named, or those of a folder.
+func list(fsys fs.FS, name string) ([]string, error) {
+	if info, err := fs.Stat(fsys, name); err != nil || !info.IsDir() {
+		return []string{name}, nil // what is wrong with it shows when it is read
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && source.IsYAML(e.Name()) {
+			files = append(files, path.Join(name, e.Name()))
+		}
+	}
+	return files, err
+}
+
+// besides gives what of the default names stands beside the one that is read.
+func besides(fsys fs.FS, name string) []string {
+	all := []string{"roles.yaml", "roles.yml", "roles"}
+	at := slices.Index(all, name)
+	var out []string
+	for _, other := range all[at+1:] {
+		// A folder roles/ may as well hold Ansible roles, which are folders.
+		if files, err := list(fsys, other); err == nil && at >= 0 && len(files) > 0 {
+			if _, err := fs.Lstat(fsys, files[0]); err == nil {
+				out = append(out, files[0])
 			}
 		}
 	}
-	var out []Role
-	for _, f := range files {
-		text, err := fs.ReadFile(fsys, f)
-		if err != nil {
-			sink.Errorf(source.Pos{File: path.Join(prefix, f)}, "read roles: %v", err)
-			continue
-		}
-		out = append(out, Parse(source.File{Name: path.Join(prefix, f), Text: text}, vals, sink)...)
-	}
-	if len(out) == 0 && !sink.Failed() {
-		sink.Errorf(source.Pos{File: shown}, "no role found").WithHint("write a list of roles: - name: Controller")
-	}
-	return unique(out, sink)
+	return out
 }
 
 func unique(all []Role, sink *source.Sink) []Role {
@@ -80,25 +116,36 @@ func reserved(name string) bool {
 
 // Parse reads one file of roles.
 func Parse(f source.File, vals source.Values, sink *source.Sink) []Role {
+	all, _ := parse(f, vals, sink)
+	return all
+}
+
+// parse is Parse, and tells whether it could read all of the roles.
+func parse(f source.File, vals source.Values, sink *source.Sink) (all []Role, whole bool) {
 	root, ok := source.Parse(f, sink)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	if root.Kind() != source.List {
 		sink.Errorf(root.Pos(), "roles must be a list, not %s", root.Kind()).WithHint("begin each role with - name: NAME")
-		return nil
+		return nil, false
 	}
-	var out []Role
+	whole = true
 	for _, it := range root.Items() {
 		if it.Kind() != source.Map {
 			sink.Errorf(it.Pos(), "a role must be a mapping, not %s", it.Kind()).WithHint("begin each role with - name: NAME")
+			whole = false
 			continue
 		}
-		if r := parseRole(it, vals, sink); r.Name != "" {
-			out = append(out, r)
+		own := &source.Sink{}
+		r := parseRole(it, vals, own)
+		sink.Merge(own.Problems())
+		whole = whole && !own.Failed()
+		if r.Name != "" {
+			all = append(all, r)
 		}
 	}
-	return out
+	return all, whole
 }
 
 func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
@@ -115,6 +162,8 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 	}
 	switch {
 	case r.Name == "":
+	case len(r.Name) > source.NameLimit:
+		sink.Errorf(r.Pos, "a role name of %d bytes is too long for a file name", len(r.Name)).WithHint("use at most " + strconv.Itoa(source.NameLimit))
 	case !validName.MatchString(r.Name):
 		sink.Errorf(r.Pos, "role name %q is not usable as a file name", r.Name).WithHint("use letters, digits, _ and -, beginning with a letter")
 	case reserved(r.Name):
@@ -149,18 +198,27 @@ func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) 
 		return name
 	}
 	v := f.Get("hosts").Substitute(vals, sink)
-	if v.Kind() == source.List {
-		var parts []string
-		for _, it := range v.Items() {
-			parts = append(parts, it.Text())
+	written, read := []source.Node{f.Get("hosts")}, []source.Node{v}
+	if v.Kind() == source.List && v.Len() > 0 {
+		written, read = written[0].Items(), v.Items()
+	}
+	const how = "write hosts: PATTERN, or hosts: [PATTERN, ...]; without hosts the role's name is the pattern"
+	var parts []string
+	for i, it := range read {
+		part := strings.TrimSpace(it.Text())
+		switch {
+		case it.Kind() != source.Scalar:
+			sink.Errorf(it.Pos(), "hosts must be an inventory pattern, not %s", it.Kind()).WithHint(how)
+			return ""
+		case part == "" && vals.Known(written[i].Text()):
+			sink.Errorf(it.Pos(), "hosts of the role is empty").WithHint(how)
+			return ""
+		case part == "":
+			return "" // an input has no value, or is none: that was reported
 		}
-		return strings.Join(parts, ",")
+		parts = append(parts, part)
 	}
-	if v.Kind() != source.Scalar {
-		sink.Errorf(v.Pos(), "hosts must be an inventory pattern, not %s", v.Kind())
-		return ""
-	}
-	return strings.TrimSpace(v.Text())
+	return strings.Join(parts, ",")
 }
 
 func parseRolling(v source.Node, sink *source.Sink) *Rolling {

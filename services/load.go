@@ -3,6 +3,7 @@ package services
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
@@ -21,20 +22,27 @@ import (
 func Load(fsys fs.FS, prefix string, sink *source.Sink) []Service {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		sink.Errorf(source.Pos{File: prefix}, "read services: %v", rootCause(err)).
+		sink.Errorf(source.Pos{File: prefix}, "read services: %v", source.Cause(err)).
 			WithHint("a project keeps its services in services/; --services points elsewhere")
-		return nil
+		return []Service{nameOnly("", prefix, NameGuessed)}
 	}
 	var found []definition
+	var out []Service
 	for _, e := range entries {
-		if d, ok := classify(fsys, prefix, e, sink); ok {
+		d, kind := classify(fsys, prefix, e, sink)
+		switch kind {
+		case defines:
 			found = append(found, d)
+		case misses:
+			out = append(out, nameOnly(e.Name(), d.shown, NameOnly))
+		case other:
 		}
 	}
-	if len(found) == 0 && !sink.Failed() {
+	if len(found)+len(out) == 0 {
 		sink.Errorf(source.Pos{File: prefix}, "no service found").WithHint("write one service per file, NAME.yaml")
+		return []Service{nameOnly("", prefix, NameGuessed)}
 	}
-	return unique(readAll(fsys, found, sink), sink)
+	return unique(append(out, readAll(fsys, found, sink)...), sink)
 }
 
 // definition is a file that defines a service; pack is the folder of its assets, or "".
@@ -42,39 +50,61 @@ type definition struct {
 	file, shown, pack string
 }
 
-func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (definition, bool) {
+// What an entry of the folder is.
+type entry int
+
+const (
+	other   entry = iota // not ours to read
+	defines              // it defines a service
+	misses               // it should, and has no definition
+)
+
+func classify(fsys fs.FS, prefix string, e fs.DirEntry, sink *source.Sink) (definition, entry) {
 	name := e.Name()
 	if strings.HasPrefix(name, ".") {
-		return definition{}, false
+		return definition{}, other
+	}
+	if r, odd := source.Control(name, ""); odd {
+		sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "the file's name has a control character (%U)", r).WithHint("rename it")
+		return definition{shown: path.Join(prefix, name)}, misses
 	}
 	isDir := e.IsDir()
 	if e.Type()&fs.ModeSymlink != 0 {
 		info, err := fs.Stat(fsys, name)
-		isDir = err == nil && info.IsDir()
+		if isDir = err == nil && info.IsDir(); err != nil && !source.IsYAML(name) {
+			sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "is a link that leads nowhere: %v", source.Cause(err)).
+				WithHint("mend it or take it away: a pack may have stood behind it")
+			return definition{shown: path.Join(prefix, name)}, misses
+		}
 	}
 	if !isDir {
-		ok := isYAML(name)
-		return definition{file: name, shown: path.Join(prefix, name)}, ok
-	}
-	for _, f := range []string{"service.yaml", "service.yml"} {
-		if _, err := fs.Stat(fsys, path.Join(name, f)); err == nil {
-			return definition{path.Join(name, f), path.Join(prefix, name, f), name}, true
+		if !source.IsYAML(name) {
+			return definition{}, other
 		}
+		return definition{file: name, shown: path.Join(prefix, name)}, defines
+	}
+	var found []string
+	for _, f := range []string{"service.yaml", "service.yml"} {
+		if _, err := fs.Lstat(fsys, path.Join(name, f)); !errors.Is(err, fs.ErrNotExist) {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 2 {
+		sink.Errorf(source.Pos{File: path.Join(prefix, name, found[1])}, "stands beside %s, and only one can be read", found[0]).
+			WithHint("remove one of the two")
+	}
+	if len(found) > 0 {
+		return definition{path.Join(name, found[0]), path.Join(prefix, name, found[0]), name}, defines
 	}
 	sink.Errorf(source.Pos{File: path.Join(prefix, name)}, "folder without a service.yaml").
 		WithHint("a folder below services/ is a pack: give it a service.yaml, or move it away")
-	return definition{}, false
-}
-
-func isYAML(name string) bool {
-	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+	return definition{shown: path.Join(prefix, name)}, misses
 }
 
 // readAll reads the files side by side; the result has the order of the input.
 func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 	type result struct {
 		service Service
-		ok      bool
 		sink    source.Sink
 	}
 	results := make([]result, len(found))
@@ -84,7 +114,7 @@ func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 		wg.Go(func() {
 			for i := range next {
 				r := &results[i]
-				r.service, r.ok = readOne(fsys, found[i], &r.sink)
+				r.service = readOne(fsys, found[i], &r.sink)
 			}
 		})
 	}
@@ -96,32 +126,30 @@ func readAll(fsys fs.FS, found []definition, sink *source.Sink) []Service {
 	var out []Service
 	for i := range results {
 		sink.Merge(results[i].sink.Problems())
-		if results[i].ok {
-			out = append(out, results[i].service)
-		}
+		out = append(out, results[i].service)
 	}
 	return out
 }
 
-func readOne(fsys fs.FS, d definition, sink *source.Sink) (Service, bool) {
-	text, err := fs.ReadFile(fsys, d.file)
-	if err != nil {
-		sink.Errorf(source.Pos{File: d.shown}, "read service: %v", rootCause(err))
-		return Service{}, false
-	}
-	svc, ok := Parse(source.File{Name: d.shown, Text: text}, sink)
+func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
+	f, ok := source.Read(fsys, d.file, d.shown, "service", sink)
 	if !ok {
-		return unreadable(d, text), true
+		return unreadable(d, nil)
 	}
-	if ok {
-		sum := sha256.Sum256(text)
-		svc.Digest = hex.EncodeToString(sum[:])
+	svc, ok := Parse(f, sink)
+	if !ok {
+		return unreadable(d, f.Text)
 	}
-	if ok && d.pack != "" {
+	if sink.Failed() {
+		svc.Read = InPart
+	}
+	sum := sha256.Sum256(f.Text)
+	svc.Digest = hex.EncodeToString(sum[:])
+	if d.pack != "" {
 		svc.Pack = true
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
 	}
-	return svc, ok
+	return svc
 }
 
 var nameLine = regexp.MustCompile(`(?m)^\s*service_name:\s*["']?([A-Za-z0-9_.-]+)`)
@@ -129,51 +157,18 @@ var nameLine = regexp.MustCompile(`(?m)^\s*service_name:\s*["']?([A-Za-z0-9_.-]+
 // unreadable stands for a service whose file has errors: by the name that it seems to
 // have, those who refer to it are not reported as well.
 func unreadable(d definition, text []byte) Service {
-	name := strings.TrimSuffix(path.Base(d.file), path.Ext(d.file))
+	name, read := strings.TrimSuffix(path.Base(d.file), path.Ext(d.file)), NameGuessed
 	if d.pack != "" {
 		name = d.pack
 	}
 	if m := nameLine.FindSubmatch(text); m != nil {
-		name = string(m[1])
+		name, read = string(m[1]), NameOnly
 	}
-	return Service{Name: name, Pos: source.Pos{File: d.shown}, Unreadable: true, Lists: map[tasks.ListName][]tasks.Task{}}
+	return nameOnly(name, d.shown, read)
 }
 
-// readAssets reads a pack's files in the order of their paths.
-func readAssets(fsys fs.FS, dir, shown string, sink *source.Sink) []Asset {
-	var out []Asset
-	err := fs.WalkDir(fsys, dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel := strings.TrimPrefix(p, dir+"/")
-		switch {
-		case rel == "service.yaml", rel == "service.yml", rel == "pack.yaml", strings.HasPrefix(path.Base(rel), "."):
-			return nil
-		case !e.Type().IsRegular():
-			sink.Errorf(source.Pos{File: path.Join(shown, rel)}, "not a regular file").
-				WithHint("a pack holds plain files only: put a copy in place of a link")
-			return nil
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		data, err := fs.ReadFile(fsys, p)
-		if err != nil {
-			return err
-		}
-		mode := fs.FileMode(0o644)
-		if info.Mode()&0o111 != 0 {
-			mode = 0o755
-		}
-		out = append(out, Asset{Path: rel, Mode: mode, Data: data})
-		return nil
-	})
-	if err != nil {
-		sink.Errorf(source.Pos{File: shown}, "read the pack's files: %v", rootCause(err))
-	}
-	return out
+func nameOnly(name, shown string, read Reading) Service {
+	return Service{Name: name, Pos: source.Pos{File: shown}, Read: read, Lists: map[tasks.ListName][]tasks.Task{}}
 }
 
 // unique sorts services by name and reports names that two files claim.
@@ -185,27 +180,24 @@ func unique(all []Service, sink *source.Sink) []Service {
 		return a.Pos.Compare(b.Pos)
 	})
 	var out []Service
-	for _, s := range all {
+	first := map[string]*Service{}
+	for i, s := range all {
 		if n := len(out); n > 0 && out[n-1].Name == s.Name {
-			if s.Unreadable || out[n-1].Unreadable {
+			if max(s.Read, out[n-1].Read) >= NameOnly {
 				continue
 			}
 			sink.Errorf(s.Pos, "duplicate service %q", s.Name).
 				WithHint("it is defined first at " + out[n-1].Pos.Short() + "; rename or remove one of the two")
 			continue
 		}
+		key := strings.ToLower(s.Name)
+		if o := first[key]; o == nil {
+			first[key] = &all[i]
+		} else if max(s.Read, o.Read) < NameOnly {
+			// Emitted files are named by service, and some systems do not tell case apart.
+			sink.Errorf(s.Pos, "service %q differs from %q in case only", s.Name, o.Name).WithHint("the other stands at " + o.Pos.Short() + "; rename one of the two")
+		}
 		out = append(out, s)
 	}
 	return out
-}
-
-// rootCause leaves the path out of a file error: the problem's place has it.
-func rootCause(err error) error {
-	for {
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok || u.Unwrap() == nil {
-			return err
-		}
-		err = u.Unwrap()
-	}
 }

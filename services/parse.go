@@ -3,6 +3,7 @@ package services
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/source"
@@ -60,7 +61,11 @@ func (p *parser) service(f source.Fields) Service {
 		BehindPos:   f.PosOf("behind"),
 		Lists:       map[tasks.ListName][]tasks.Task{},
 	}
-	if s.Name != "" && !validName.MatchString(s.Name) {
+	switch {
+	case s.Name == "":
+	case len(s.Name) > source.NameLimit:
+		p.sink.Errorf(s.Pos, "a service name of %d bytes is too long for a file name", len(s.Name)).WithHint("use at most " + strconv.Itoa(source.NameLimit))
+	case !validName.MatchString(s.Name):
 		p.sink.Errorf(s.Pos, "service name %q is not usable as a file name", s.Name).
 			WithHint("use letters, digits, _ . and -, beginning with a letter or a digit")
 	}

@@ -24,12 +24,25 @@ type Service struct {
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars
 	Play        []tasks.Keyword
-	Unreadable  bool   // its file could not be read: only the name is known, so that nobody is told there is no such service
+	Read        Reading
 	Digest      string // SHA-256 of the file that defines it, in hex
 	Pack        bool
 	Assets      []Asset
 	Uses        []tasks.Use // variables that its expressions name, each once
 }
+
+// Reading tells how much of a service's file could be read. What a file with errors
+// does not say is not held against it or others.
+type Reading int
+
+// A file that was read whole, one with errors in it, and one of which only the name is
+// known, be it from its text or only from the file's own name.
+const (
+	Whole Reading = iota
+	InPart
+	NameOnly
+	NameGuessed
+)
 
 // Dependency says that a service comes after another.
 type Dependency struct {

@@ -2,11 +2,11 @@ package settings
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
 )
 
 // Given is a value for an input from outside the project.
@@ -45,21 +45,19 @@ func ParseInputs(f source.File, sink *source.Sink) []Given {
 	return out
 }
 
-var inputName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-func inputs(v source.Node, sink *source.Sink) []Input {
+func (s *Settings) inputs(v source.Node, sink *source.Sink) {
 	if !v.Exists() {
-		return nil
+		return
 	}
 	if v.Kind() != source.Map {
 		sink.Errorf(v.Pos(), "inputs must be a mapping, not %s", v.Kind()).WithHint("write inputs: {NAME: {type: string, description: ...}}")
-		return nil
+		s.Partial = true
+		return
 	}
-	var out []Input
 	for _, e := range v.Entries() {
 		in := Input{Name: e.Key.Text(), Type: "string", Pos: e.Key.Pos()}
-		if !inputName.MatchString(in.Name) || strings.HasPrefix(in.Name, "upstep_") || in.Name == "step" {
-			sink.Errorf(in.Pos, "input name %q cannot be used", in.Name).WithHint("use letters, digits and _; names that begin with upstep_, and step, are upstep's own")
+		if !tasks.IsVariable(e.Key) || strings.HasPrefix(in.Name, "upstep_") || in.Name == "step" {
+			sink.Errorf(in.Pos, "input name %q cannot be used", in.Name).WithHint("use letters, digits and _, beginning with a letter or _; names that begin with upstep_, and step, are upstep's own; some words are Python's or YAML's")
 		}
 		if e.Value.Kind() != source.Null {
 			f := source.ReadFields(e.Value, "the input", sink, "type", "description", "default", "required")
@@ -71,9 +69,8 @@ func inputs(v source.Node, sink *source.Sink) []Input {
 				in.Required = false
 			}
 		}
-		out = append(out, in)
+		s.Inputs = append(s.Inputs, in)
 	}
-	return out
 }
 
 // bind gives the inputs the values of this run; the last given wins.
@@ -87,7 +84,7 @@ func (s *Settings) bind(given []Given, sink *source.Sink) {
 				found = true
 			}
 		}
-		if !found {
+		if !found && !s.Partial {
 			hint := source.DidYouMean(g.Name, names)
 			if hint == "" {
 				hint = "declare it under inputs: in upgrade.yaml"
@@ -96,7 +93,7 @@ func (s *Settings) bind(given []Given, sink *source.Sink) {
 		}
 	}
 	for _, in := range s.Inputs {
-		if in.Required && !in.Set {
+		if in.Required && !in.Set && !in.wrong {
 			what := ""
 			if in.Description != "" {
 				what = " (" + in.Description + ")"
@@ -108,24 +105,26 @@ func (s *Settings) bind(given []Given, sink *source.Sink) {
 
 // assign reads a value as the input's type wants it.
 func (in *Input) assign(g Given, sink *source.Sink) {
-	text, js := g.Text, ""
-	if g.Value.Exists() {
-		text, js = g.Value.Text(), g.Value.JSON()
-	} else if in.Type == "list" || in.Type == "map" {
-		v, ok := source.Parse(source.File{Name: g.Pos.File, Text: []byte(text)}, sink)
-		if !ok {
+	text, js, value := g.Text, "", g.Value
+	in.wrong = true
+	if !value.Exists() && (in.Type == "list" || in.Type == "map") {
+		var ok bool
+		if value, ok = source.Parse(source.File{Name: g.Pos.File, Text: []byte(text)}, sink); !ok {
 			return
 		}
-		js = v.JSON()
+	}
+	if value.Exists() {
+		text, js = value.Text(), value.JSON()
 	}
 	var ok bool
+	given := text
 	switch in.Type {
 	case "string":
-		ok = !g.Value.Exists() || g.Value.Kind() == source.Scalar
+		ok = !value.Exists() || value.Kind() == source.Scalar
 		js = source.JSONString(text)
 	case "integer":
-		_, err := strconv.Atoi(text)
-		ok, js = err == nil, text
+		n, err := strconv.Atoi(text)
+		ok, js = err == nil, strconv.Itoa(n) // 007 and +7 are no JSON
 	case "number":
 		ok, js = json.Valid([]byte(text)) && isNumber(text), text
 	case "boolean":
@@ -134,18 +133,31 @@ func (in *Input) assign(g Given, sink *source.Sink) {
 		text = strconv.FormatBool(on)
 		js = text
 	case "list":
-		ok = strings.HasPrefix(js, "[")
+		ok, text = value.Kind() == source.List, joined(value)
 	case "map":
-		ok = strings.HasPrefix(js, "{")
+		ok, text = value.Kind() == source.Map, js
 	}
 	if !ok {
-		if text == "" {
-			text = js
+		if value.Exists() && value.Kind() != source.Scalar {
+			given = js
 		}
-		sink.Errorf(g.Pos, "input %q must be of type %s, not %q", in.Name, in.Type, text)
+		sink.Errorf(g.Pos, "input %q must be of type %s, not %q", in.Name, in.Type, given)
 		return
 	}
-	in.Set, in.Text, in.JSON = true, text, js
+	in.wrong, in.Set, in.Text, in.JSON = false, true, text, js
+}
+
+// joined writes a list as patterns of hosts are, with commas.
+func joined(list source.Node) string {
+	var out []string
+	for it := range list.Elements() {
+		if it.Kind() == source.Scalar {
+			out = append(out, it.Text())
+		} else {
+			out = append(out, it.JSON())
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 func isNumber(s string) bool {

@@ -15,6 +15,9 @@ const (
 
 // Settings is what upgrade.yaml says; without the file, the defaults.
 type Settings struct {
+	File        string // the file as shown to people; "" when there is none
+	Digest      string // SHA-256 of it, in hex
+	Partial     bool   // not all of it could be read: a stage or input that it lacks may be among the rest
 	Name        string
 	Inputs      []Input
 	Stages      []Stage
@@ -49,8 +52,9 @@ type Input struct {
 	Required    bool
 	Pos         source.Pos
 	Set         bool   // it has a value, given or by default
-	Text        string // the value as it goes into hosts and the like
+	Text        string // the value as it goes into hosts and the like; a list with commas
 	JSON        string // the value as it stands in the plan and for tasks
+	wrong       bool   // the last value given is of another type
 }
 
 // Deployment is work before or after all services that belongs to none of them.
@@ -65,7 +69,7 @@ type Deployment struct {
 
 // Values gives the inputs for substitution where plain YAML is expected.
 func (s *Settings) Values() source.Values {
-	v := source.Values{Set: map[string]string{}}
+	v := source.Values{Set: map[string]string{}, Partial: s.Partial}
 	for _, in := range s.Inputs {
 		v.Declared = append(v.Declared, in.Name)
 		if in.Set {

@@ -14,12 +14,13 @@ type Fields struct {
 	what string
 	sink *Sink
 	by   map[string]Node
+	near map[string]bool // keys that an unknown one was probably meant to be
 }
 
 // ReadFields opens a mapping. Anything but a mapping, and every key that is not
 // known, is a problem; reading goes on with what is there.
 func ReadFields(v Node, what string, sink *Sink, known ...string) Fields {
-	f := Fields{at: v, what: what, sink: sink, by: map[string]Node{}}
+	f := Fields{at: v, what: what, sink: sink, by: map[string]Node{}, near: map[string]bool{}}
 	switch v.Kind() {
 	case Missing:
 		return f
@@ -31,9 +32,10 @@ func ReadFields(v Node, what string, sink *Sink, known ...string) Fields {
 	for _, e := range v.Entries() {
 		key := e.Key.Text()
 		if !slices.Contains(known, key) {
-			hint := DidYouMean(key, known)
-			if hint == "" {
-				hint = "known keys: " + strings.Join(known, ", ")
+			hint := "known keys: " + strings.Join(known, ", ")
+			if meant := Nearest(key, known); meant != "" {
+				hint = didYouMean(meant)
+				f.near[meant] = true
 			}
 			sink.Errorf(e.Key.Pos(), "unknown key %q in %s", key, what).WithHint(hint)
 			continue
@@ -96,16 +98,35 @@ func (f Fields) String(key string) string {
 		f.wrong(key, "a single value")
 		return ""
 	}
+	if r, is := Control(v.Text(), "\n\t"); is {
+		f.sink.Errorf(v.Pos(), "%s of %s has a control character (%U)", key, f.what, r).WithHint("take it out")
+		return ""
+	}
 	return v.Text()
+}
+
+// Line is String for what stands on one line; space around it is left out.
+func (f Fields) Line(key string) string {
+	s := strings.TrimSpace(f.String(key))
+	if strings.ContainsAny(s, "\n") {
+		f.sink.Errorf(f.PosOf(key), "%s of %s must be one line", key, f.what)
+		return ""
+	}
+	return s
 }
 
 // Required is String, and a problem when it is missing or empty.
 func (f Fields) Required(key string) string {
 	s := f.String(key)
-	if s == "" && (!f.Has(key) || f.Get(key).Kind() == Scalar) {
+	if f.Lacks(key) || f.Get(key).Kind() == Scalar && f.Get(key).Text() == "" {
 		f.sink.Errorf(f.PosOf(key), "%s has no %s", f.what, key).WithHint("add " + key + ": VALUE")
 	}
 	return s
+}
+
+// Lacks tells whether a key is not there, and nothing that was reported explains why.
+func (f Fields) Lacks(key string) bool {
+	return !f.Has(key) && !f.near[key] && (f.at.Kind() == Map || f.at.Kind() == Missing)
 }
 
 // Bool reads true or false (and yes, no, on, off, as Ansible does).

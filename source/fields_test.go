@@ -141,6 +141,11 @@ func TestNearestFindsSlipsOfTheFingers(t *testing.T) {
 	require.Equal(t, "aab", Nearest("aaa", []string{"aac", "aab", "baa"}), "ties go to the first by name")
 	require.Equal(t, `did you mean "nova_api"?`, DidYouMean("nova_apii", names))
 	require.Empty(t, DidYouMean("x", names))
+	require.Empty(t, Nearest("x", []string{"y", "ab", "xy"}), "one letter is near to everything")
+	require.Empty(t, Nearest("lb", []string{"b", "la", "lbs"}))
+	require.Equal(t, "bl", Nearest("lb", []string{"bl"}))
+	require.Equal(t, "LB", Nearest("lb", []string{"LB"}))
+	require.Equal(t, "web", Nearest("wbe", []string{"web"}))
 }
 
 func TestSubstitutePutsInputsIn(t *testing.T) {

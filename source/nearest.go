@@ -7,9 +7,10 @@ import (
 )
 
 // Nearest gives the candidate most like the word, or "" when none is near enough
-// to be a likely slip of the fingers. Ties go to the first by name.
+// to be a likely slip of the fingers: one letter of three at most, and of a word of two
+// none but their order. Ties go to the first by name.
 func Nearest(word string, candidates []string) string {
-	best, limit := "", max(1, len(word)/3)
+	best, limit := "", len(word)/3
 	lower := strings.ToLower(word)
 	for _, c := range candidates {
 		near := strings.ToLower(c)
@@ -18,7 +19,7 @@ func Nearest(word string, candidates []string) string {
 		}
 		d := levenshtein.Distance(lower, near, nil)
 		if swapped(lower, near) {
-			d = 1
+			d = min(1, limit)
 		}
 		if d < limit || d == limit && (best == "" || c < best) {
 			best, limit = c, d
@@ -56,7 +57,9 @@ func swapped(a, b string) bool {
 // DidYouMean gives the hint for a misspelt word, or "" when nothing is near.
 func DidYouMean(word string, candidates []string) string {
 	if n := Nearest(word, candidates); n != "" {
-		return `did you mean "` + n + `"?`
+		return didYouMean(n)
 	}
 	return ""
 }
+
+func didYouMean(word string) string { return `did you mean "` + word + `"?` }

@@ -33,7 +33,7 @@ func Parse(f File, sink *Sink) (Node, bool) {
 	whole, ascii := Pos{File: f.Name}, isASCII(f.Text)
 	switch {
 	case len(f.Text) > maxFileBytes:
-		sink.Errorf(whole, "file is larger than %d MiB", maxFileBytes>>20).WithHint("split it into several files")
+		tooLarge(f, sink)
 		return Node{}, false
 	case isUTF16(f.Text):
 		sink.Errorf(whole, "file is UTF-16").WithHint("save it as UTF-8")

@@ -19,7 +19,11 @@ type Pos struct {
 // String gives file:line:column, as compilers do, leaving out what is not known.
 func (p Pos) String() string {
 	var b strings.Builder
-	b.WriteString(p.File)
+	if _, odd := Control(p.File, ""); odd {
+		b.WriteString(strconv.Quote(p.File))
+	} else {
+		b.WriteString(p.File)
+	}
 	if p.Line > 0 {
 		b.WriteString(":" + strconv.Itoa(p.Line))
 		if p.Column > 0 {

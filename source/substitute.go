@@ -13,6 +13,7 @@ import (
 type Values struct {
 	Declared []string
 	Set      map[string]string
+	Partial  bool // others may be declared where it could not be read: none is reported as unknown
 }
 
 var simpleExpression = regexp.MustCompile(`\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)
@@ -49,6 +50,17 @@ func substitute(n *yaml.Node, expand func(*yaml.Node) string) *yaml.Node {
 	return &c
 }
 
+// Known tells whether Expand can expand a text.
+func (vals Values) Known(text string) bool {
+	for _, m := range simpleExpression.FindAllStringSubmatch(text, -1) {
+		if _, ok := vals.Set[m[1]]; !ok {
+			return false
+		}
+	}
+	rest := simpleExpression.ReplaceAllString(text, "")
+	return !strings.Contains(rest, "{{") && !strings.Contains(rest, "{%")
+}
+
 func (vals Values) expand(n *yaml.Node, d *document, sink *Sink) string {
 	return vals.Expand(n.Value, Pos{d.name, n.Line, n.Column}, sink)
 }
@@ -61,7 +73,7 @@ func (vals Values) Expand(text string, at Pos, sink *Sink) string {
 		if s, ok := vals.Set[name]; ok {
 			return s
 		}
-		if slices.Contains(vals.Declared, name) {
+		if vals.Partial || slices.Contains(vals.Declared, name) {
 			return "\x00"
 		}
 		hint := DidYouMean(name, vals.Declared)

@@ -15,11 +15,12 @@ func (r *Reader) Handlers(v source.Node) []Handler {
 	for i := range items {
 		it := &items[i]
 		var names []source.Node
+		own := ""
 		if name := it.node.Get("name"); name.Kind() == source.Scalar {
-			names = []source.Node{name}
+			names, own = []source.Node{name}, name.Text()
 		}
 		listen := scalars(it.node.Get("listen"))
-		h := Handler{Name: it.report.Name, Pos: it.report.Pos}
+		h := Handler{Name: own, Pos: it.report.Pos}
 		switch {
 		case h.Name == "" && len(listen) == 0:
 			r.sink.Errorf(h.Pos, "a handler without a name").WithHint("add name:, which notify: refers to")

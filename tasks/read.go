@@ -45,7 +45,7 @@ func (r *Reader) items(list source.Node, rollback bool) ([]item, []Task) {
 		it.report.Pos, it.report.Index = n.Pos(), index
 		rd := reading{r, it, rollback}
 		p := rd.task(n)
-		it.report.Name = p.name.Text()
+		it.report.Name = source.Visible(p.name.Text())
 		it.place = r.within(p.tags, place{}, rollback)
 		rd.lists(p, it.place, -1)
 	}

@@ -35,6 +35,22 @@ func (r *Reader) Uses() []Use {
 	return out
 }
 
+// IsVariable tells whether Ansible takes a key as the name of a variable: Python's own
+// words are none, nor is what YAML reads as true or false.
+func IsVariable(key source.Node) bool {
+	name := key.Text()
+	_, truth := source.ParseBool(name)
+	return key.Kind() == source.Scalar && isName(name) && (!truth || key.Quoted()) && !slices.Contains(pythonWords(), name)
+}
+
+func pythonWords() []string {
+	return []string{
+		"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
+		"except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
+		"return", "try", "while", "with", "yield",
+	}
+}
+
 // ReadVars reads a mapping of variables and keeps it as written.
 func ReadVars(v source.Node, what string, sink *source.Sink) Vars {
 	if v.Kind() != source.Map {
@@ -45,8 +61,8 @@ func ReadVars(v source.Node, what string, sink *source.Sink) Vars {
 	for _, e := range v.Entries() {
 		if strings.HasPrefix(e.Key.Text(), "upstep_") || e.Key.Text() == "step" {
 			sink.Errorf(e.Key.Pos(), "variable %q is set by upstep itself", e.Key.Text()).WithHint("choose another name")
-		} else if !isName(e.Key.Text()) {
-			sink.Errorf(e.Key.Pos(), "variable name %q cannot be used", e.Key.Text()).WithHint("use letters, digits and _, beginning with a letter or _")
+		} else if !IsVariable(e.Key) {
+			sink.Errorf(e.Key.Pos(), "variable name %q cannot be used", e.Key.Text()).WithHint("use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own")
 		}
 		out.Names = append(out.Names, e.Key.Text())
 	}

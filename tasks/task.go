@@ -36,7 +36,7 @@ const PostUpgradeTag = "post_upgrade"
 // Task is one element of a task list in the steps it belongs to. A block whose inner
 // tasks name different steps becomes a Task for each, with the same Index.
 type Task struct {
-	Name      string
+	Name      string // on one line, to be shown
 	Pos       source.Pos
 	Index     int   // place in its list, from 1
 	Steps     []int // ascending; nil in lists without steps

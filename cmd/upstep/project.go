@@ -65,6 +65,7 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 		return planner.World{}, nil, err
 	}
 	w := planner.World{}
+	whole := false
 	w.Settings = settings.Load(os.DirFS(a.dir), "upgrade.yaml", "", given, sink)
 	vals := w.Settings.Values()
 
@@ -76,7 +77,9 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 
 	file := a.rolesPath()
 	parent, name := filepath.Split(filepath.Clean(file))
-	w.Roles = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
+	w.Roles, whole = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
+
+	w.PartialRoles = !whole
 
 	if w.Inventory, err = a.readInventory(ctx); err != nil {
 		return planner.World{}, nil, err
@@ -100,7 +103,7 @@ func (a *app) path(name string) string {
 func (a *app) given(sink *source.Sink) ([]settings.Given, error) {
 	var out []settings.Given
 	for _, name := range a.inputs {
-		text, err := os.ReadFile(a.path(name))
+		text, err := readInputs(a.path(name))
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read inputs: %w", err), "--inputs names a YAML file"}
 		}
@@ -114,12 +117,24 @@ func (a *app) given(sink *source.Sink) ([]settings.Given, error) {
 	return out, nil
 }
 
+// readInputs reads a file of inputs, which may be what a shell puts there for <(command).
+func readInputs(file string) ([]byte, error) {
+	if file == "/dev/stdin" || strings.HasPrefix(file, "/dev/fd/") {
+		return os.ReadFile(file) //nolint:gosec // named by whoever calls upstep
+	}
+	text, err := source.ReadFile(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return text, nil
+}
+
 func (a *app) rolesPath() string {
 	if a.roles != "" {
 		return a.roles
 	}
 	for _, name := range []string{"roles.yaml", "roles.yml"} {
-		if _, err := os.Stat(a.path(name)); err == nil {
+		if _, err := os.Lstat(a.path(name)); err == nil {
 			return name
 		}
 	}
@@ -136,7 +151,7 @@ func (a *app) inventories() []string {
 		return a.inventory
 	}
 	for _, name := range []string{"inventory", "inventory.yaml", "inventory.yml", "inventory.ini", "hosts"} {
-		if _, err := os.Stat(a.path(name)); err == nil {
+		if _, err := os.Lstat(a.path(name)); err == nil {
 			return []string{name}
 		}
 	}
@@ -152,6 +167,12 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 		return nil, usageError{errors.New("-i is empty"), "-i names the inventory; -i none plans without hosts"}
 	case slices.Contains(sources, "none"):
 		return nil, usageError{errors.New("-i none and another inventory contradict each other"), "-i none plans without hosts; a file of that name is -i ./none"}
+	}
+	for _, s := range sources {
+		// Ansible would open a pipe and wait.
+		if info, err := os.Stat(a.path(s)); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, usageError{fmt.Errorf("inventory %s: is no regular file (%s)", s, source.FileType(info.Mode())), "-i names the inventory; -i none plans without hosts"}
+		}
 	}
 	data, err := a.ansible().Inventory(ctx, sources, nil)
 	if errors.Is(err, context.Canceled) {
@@ -202,7 +223,10 @@ func (a *app) digests(w planner.World) []planner.Source {
 		sum := sha256.Sum256(data)
 		out = append(out, planner.Source{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:])})
 	}
-	add("upgrade.yaml")
+	if f := w.Settings.File; f != "" {
+		seen[f] = true
+		out = append(out, planner.Source{File: f, SHA256: w.Settings.Digest})
+	}
 	for _, r := range w.Roles {
 		add(r.Pos.File)
 	}
