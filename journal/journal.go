@@ -296,8 +296,7 @@ func (e spaceError) Hint() string {
 
 // code gives SQLite's extended code of an error, or 0.
 func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
 	}
 	return 0
@@ -314,6 +313,9 @@ func unwritable(err error) bool {
 
 // explain turns what SQLite says into what an operator can act on.
 func explain(path, doing string, err error) error {
+	if code(err) == lib.SQLITE_IOERR_SHMSIZE { // the index of the log has no room
+		return spaceError{fmt.Errorf("%s %s: disk is full: %w", doing, path, err)}
+	}
 	switch code(err) & 0xff {
 	case lib.SQLITE_NOTADB:
 		return &DamagedError{path, "is no SQLite database"}
