@@ -125,6 +125,45 @@ func TestKilledAtAnyMomentNothingIsLostAndNothingIsHalf(t *testing.T) {
 	require.Positive(t, seen, "no process was given the time to write")
 }
 
+func TestWhileAnotherProcessWrites(t *testing.T) {
+	dir := t.TempDir()
+	c := start(t, "write", dir)
+	c.answer(t)
+	go func() { // its answers must not fill the pipe
+		for c.lines.Scan() {
+		}
+	}()
+	reader, err := OpenForReading(t.Context(), dir)
+	require.NoError(t, err)
+	asker, err := Open(t.Context(), dir, Options{})
+	require.NoError(t, err)
+	r, err := reader.Current(t.Context())
+	require.NoError(t, err)
+	first, last := 0, 0
+	for n := range 30 {
+		p, err := reader.Progress(t.Context(), r.ID)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(p.Units), last)
+		last = len(p.Units)
+		if n == 0 {
+			first = last
+		}
+		for _, u := range p.Units {
+			require.Equal(t, Ended, u.State)
+		}
+		_, err = asker.Ask(t.Context(), r.ID, Request{Ask: Cancel, At: noon(n)})
+		require.NoError(t, err)
+		time.Sleep(5 * time.Millisecond) // SQLite's lock is not fair
+	}
+	require.Greater(t, last, first, "the other process was at work")
+	asked, err := reader.Requests(t.Context(), r.ID, 0)
+	require.NoError(t, err)
+	require.Len(t, asked, 30)
+	require.NoError(t, c.Process.Kill())
+	require.NoError(t, asker.Close())
+	require.NoError(t, reader.Close())
+}
+
 func TestEveryTransactionIsSyncedAndEventsAreFoundByTheirIndex(t *testing.T) {
 	j, err := Open(t.Context(), t.TempDir(), Options{})
 	require.NoError(t, err)

@@ -162,7 +162,7 @@ func connect(path, mode string, conns int, more string) (*sql.DB, error) {
 	}
 	u := url.URL{Scheme: "file", Path: abs}
 	// A full sync of every transaction: a unit's start must survive a power cut.
-	u.RawQuery = "mode=" + mode + "&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&" + more
+	u.RawQuery = "mode=" + mode + "&_pragma=busy_timeout(30000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&" + more
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		return nil, err
