@@ -162,7 +162,7 @@ func connect(path, mode string, conns int, more string) (*sql.DB, error) {
 	}
 	u := url.URL{Scheme: "file", Path: abs}
 	// A full sync of every transaction: a unit's start must survive a power cut.
-	u.RawQuery = "mode=" + mode + "&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&" + more
+	u.RawQuery = "mode=" + mode + "&_pragma=busy_timeout(30000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&" + more
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		return nil, err
@@ -296,8 +296,7 @@ func (e spaceError) Hint() string {
 
 // code gives SQLite's extended code of an error, or 0.
 func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
 	}
 	return 0
@@ -314,6 +313,9 @@ func unwritable(err error) bool {
 
 // explain turns what SQLite says into what an operator can act on.
 func explain(path, doing string, err error) error {
+	if code(err) == lib.SQLITE_IOERR_SHMSIZE { // the index of the log has no room
+		return spaceError{fmt.Errorf("%s %s: disk is full: %w", doing, path, err)}
+	}
 	switch code(err) & 0xff {
 	case lib.SQLITE_NOTADB:
 		return &DamagedError{path, "is no SQLite database"}

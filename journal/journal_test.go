@@ -121,6 +121,15 @@ func TestUnitsAndHosts(t *testing.T) {
 				"c": {State: journal.Unreachable, Digest: "d1", Tries: 1, Started: at(1), Ended: at(3)},
 			}},
 		},
+		"whatever a command says": {
+			func(tx *journal.Tx) {
+				tx.UnitStarted("u", "d", []string{"ä b'\"%?"}, at(1))
+				tx.Host("u", "ä b'\"%?", journal.Host{State: journal.Failed, Message: "a\x00b\xff", Stderr: strings.Repeat("é\n", 50_000)})
+			},
+			journal.Unit{State: journal.Started, Digest: "d", Started: at(1), Hosts: map[string]journal.Host{
+				"ä b'\"%?": {State: journal.Failed, Digest: "d", Tries: 1, Started: at(1), Message: "a\x00b\xff", Stderr: strings.Repeat("é\n", 50_000)},
+			}},
+		},
 		"a second try forgets the failure, not the change, and leaves other hosts alone": {
 			func(tx *journal.Tx) {
 				tx.UnitStarted("u", "d1", []string{"a", "b"}, at(1))
@@ -270,7 +279,8 @@ func TestSecretsNeverReachTheDisk(t *testing.T) {
 		tx.Values([]event.Value{value("x", `1`, false), value("p", `"hunter2"`, true), value("nothing", `null`, false)})
 		tx.Taken(1, 0, 1, event.Event{Kind: event.Vars, Time: at(0), Values: []event.Value{
 			value("q", `"hunter2"`, true), value("x", `{"n": 2.50, "big": 12345678901234567890}`, false),
-			{Kind: event.AddedTo, Host: "new", Name: "web"}, {Kind: event.AddedHost, Host: "new", JSON: json.RawMessage(`{"ansible_host":"1.2.3.4"}`)},
+			{Kind: event.AddedTo, Host: "new", Name: "web"},
+			{Kind: event.AddedHost, Host: "new", JSON: json.RawMessage(`{"ansible_host":"1.2.3.4"}`)},
 		}})
 	})
 	got, err := j.Values(t.Context(), run)
@@ -427,6 +437,34 @@ func TestACancelledWriteLeavesNothing(t *testing.T) {
 	got, err := j.Progress(t.Context(), run)
 	require.NoError(t, err)
 	require.Len(t, got.Units, 1)
+}
+
+func TestAWriteThatIsCancelledAnywhereIsWholeOrNothing(t *testing.T) {
+	j := open(t, t.TempDir())
+	run := begin(t, j, "p", 0)
+	total, cancelled := 0, 0
+	for n := range 30 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*500*time.Microsecond)
+		err := j.Write(ctx, run, func(tx *journal.Tx) error {
+			for range 500 {
+				tx.Event(event.Event{Kind: event.OK, Time: at(0)})
+			}
+			return nil
+		})
+		cancel()
+		if err == nil {
+			total += 500
+		} else {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			cancelled++
+		}
+		write(t, j, run, func(tx *journal.Tx) { tx.Event(event.Event{Kind: event.Note}) })
+		total++
+		events, err := j.Events(t.Context(), run, 0, 0)
+		require.NoError(t, err)
+		require.Len(t, events, total)
+	}
+	require.Positive(t, cancelled)
 }
 
 func TestManyMayWriteAndReadAtATime(t *testing.T) {

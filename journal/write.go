@@ -328,7 +328,8 @@ func (j *Journal) Prune(ctx context.Context, keep int) (removed []RunID, err err
 	if err != nil {
 		return removed, explain(j.path, "shrink journal", err)
 	}
-	for rows.Next() { //nolint:revive // each row is a page
+	for rows.Next() {
+		// Each row is a page.
 	}
 	return removed, explain(j.path, "shrink journal", errors.Join(rows.Err(), rows.Close()))
 }
