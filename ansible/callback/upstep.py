@@ -592,7 +592,7 @@ class CallbackModule(CallbackBase):
                 secret = checked.get(text)
                 if secret is None:
                     secret = checked[text] = self._secrets.stand_in(text)
-            about = [('host', to_text(host)), ('name', to_text(name)), ('kind', kind), ('task', place)]
+            about = [('host', to_text(host) if host else None), ('name', to_text(name)), ('kind', kind), ('task', place)]
             head = json.dumps(dict((k, v) for k, v in about if v or k == 'name'), ensure_ascii=False, separators=(',', ':'))
             tail = ',"secret":true}' if secret else '}'
             lines[bool(secret)].append(utf8(head[:-1] + ',"value":' + text + tail))
@@ -780,7 +780,7 @@ class CallbackModule(CallbackBase):
         res, fields = of(result, 'result') or {}, of(result, 'task_fields') or {}
         hidden = 'censored' in res or fields.get('no_log') is True or getattr(task, 'no_log', None) is True or bool(res.get('_ansible_no_log'))
         about = self._about(host, task)
-        delegated = (res.get('_ansible_delegated_vars') or {}).get('ansible_delegated_host')
+        delegated = fields.get('delegate_to') or getattr(task, 'delegate_to', None)
         about['delegate'] = to_text(delegated) if delegated else None
         if kind == 'retry':
             about.update(try_=res.get('attempts'), tries=res.get('retries'))
