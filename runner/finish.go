@@ -43,10 +43,16 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 			r.record.host(p.units[s.unit].ID, h, journal.Host{State: journal.Unknown, Changed: s.changed, Ended: r.Now(), Message: out.Text})
 		}
 	}
-	if len(unknown) > 0 || broken && !out.Known {
+	switch {
+	case len(unknown) > 0:
 		r.failures = append(r.failures, Failure{
 			Unit: p.ID, Role: p.Role, Hosts: unknown, State: journal.Unknown, Folder: l.folder,
 			Message: "its process ended in the middle: " + out.Text,
+		})
+	case broken && len(l.lost()) == 0 && r.stopping == "":
+		r.failures = append(r.failures, Failure{
+			Unit: p.ID, Role: p.Role, Hosts: p.active, State: journal.Failed, Folder: l.folder,
+			Message: "its process did not go through it: " + out.Text,
 		})
 	}
 	active := p.active

@@ -24,7 +24,9 @@ type lane struct {
 	folder  string       // of the process
 	adopted bool         // left by an upstep that was killed: nobody answers it
 	known   int          // how much of the shared values it was told
+	began   bool         // the current play did, after its answer
 	reached int          // the furthest unit of the current play that began
+	trouble string       // what the process said of its own failure
 	at      map[string]*seat
 }
 
@@ -212,7 +214,7 @@ func (r *run) begin(l *lane, p *play) {
 	if p.Stage == planner.PostUpgrade {
 		r.record.postUpgrade()
 	}
-	l.reached = 0
+	l.reached, l.began, l.trouble = 0, false, ""
 	r.record.unitStarted(p.units[0].ID, r.Plan.Digest(p.units[0].ID), a.Hosts, p.began)
 	r.report(event.Event{Kind: event.UnitStart, Stage: p.Stage, Unit: p.ID, Role: p.Role, Hosts: a.Hosts})
 	r.answer(l, a)
@@ -225,23 +227,26 @@ func (r *run) took(l *lane, e event.Event, offset int64) {
 	switch e.Kind { //nolint:exhaustive // the others are of tasks
 	case event.Gate:
 		if l.current != nil {
-			r.finish(l, true, Outcome{Known: true})
+			r.finish(l, l.began, Outcome{Known: true})
 		}
 		l.gate = &e
 		return
 	case event.End:
 		if l.current != nil {
-			r.finish(l, len(l.lost()) == 0, Outcome{Known: true})
+			r.finish(l, l.began && e.State == "" && len(l.lost()) == 0, Outcome{Known: true, Text: l.trouble})
 		}
 		return
+	case event.Play:
+		l.began = true
+	case event.Note:
+		l.trouble = e.Message
 	case event.Vars:
 		r.values.add(l.number, e.Values)
 		return
 	}
-	if l.current != nil && e.Host != "" && e.Item == "" {
-		r.move(l, e)
+	if l.current == nil || e.Host == "" || e.Item != "" || r.move(l, e) {
+		r.Report(e)
 	}
-	r.Report(e)
 }
 
 // place says where in the plan an event belongs, and where its task was written.
@@ -260,11 +265,11 @@ func (r *run) place(l *lane, e *event.Event) {
 	}
 }
 
-// move moves a host on in the current play.
-func (r *run) move(l *lane, e event.Event) {
+// move moves a host on in the current play, and tells whether that is worth telling.
+func (r *run) move(l *lane, e event.Event) bool {
 	s := l.at[e.Host]
 	if s == nil {
-		return // a host that was added
+		return true // a host that was added
 	}
 	p := l.current
 	own := e.Task != nil && !strings.Contains(e.Task.File, "/") // the play's, not a unit's
@@ -283,10 +288,12 @@ func (r *run) move(l *lane, e event.Event) {
 	case e.Kind != event.Failed && e.Kind != event.Unreachable || e.Ignored || e.Rescued:
 	case own && p.Batches && e.Kind == event.Failed:
 		s.whole = true // the batch's last task says that another host was lost
+		return false
 	default:
 		s.lost = true
 		r.lose(l, e)
 	}
+	return true
 }
 
 // enter notes that the current play came to another of its units.

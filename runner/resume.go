@@ -207,7 +207,7 @@ func (r *run) reseat(l *lane, done journal.Progress) {
 			continue
 		}
 		slices.Sort(active)
-		l.current, l.at, l.reached = p, at, reached
+		l.current, l.at, l.reached, l.began = p, at, reached, true
 		p.state, p.active, p.began = running, active, done.Units[p.units[0].ID].Started
 		return
 	}

@@ -732,10 +732,12 @@ class CallbackModule(CallbackBase):
         self._load(answer)
         chosen = answer.get('hosts')
         if chosen:
-            strange = [h for h in chosen if h not in batch]
+            # A batch may be made up of other hosts of the play than serial would take.
+            known = dict((h.name, h) for h in inventory.get_hosts(play.hosts, ignore_restrictions=True))
+            strange = [h for h in chosen if h not in known]
             if strange:
                 raise RuntimeError('not among the hosts of this play: ' + ', '.join(strange))
-            inventory.restrict_to_hosts([batch[h] for h in chosen])
+            inventory.restrict_to_hosts([known[h] for h in chosen])
             play.hosts = list(chosen)
             if set(h.name for h in inventory.get_hosts(play.hosts, order=play.order)) != set(chosen):
                 raise RuntimeError('Ansible did not take exactly the chosen hosts')

@@ -136,9 +136,9 @@ func (v *runView) failures(res runner.Result) {
 			}
 		}
 		v.printf("\n")
-		for _, part := range []string{f.Message, f.Stderr, f.Stdout} {
-			if part != "" {
-				v.printf("%s\n", indent(part, 20))
+		for _, part := range []struct{ name, text string }{{"", f.Message}, {"stderr: ", f.Stderr}, {"stdout: ", f.Stdout}} {
+			if part.text != "" {
+				v.printf("%s\n", indent(part.name+part.text, 20))
 			}
 		}
 		if f.Folder != "" {
