@@ -151,9 +151,11 @@ func TestWhileAnotherProcessWrites(t *testing.T) {
 		for _, u := range p.Units {
 			require.Equal(t, Ended, u.State)
 		}
-		_, err = asker.Ask(t.Context(), r.ID, Request{Ask: Cancel, At: noon(n)})
-		require.NoError(t, err)
-		time.Sleep(5 * time.Millisecond) // SQLite's lock is not fair
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err = asker.Ask(ctx, r.ID, Request{Ask: Cancel, At: noon(n)})
+		cancel()
+		require.NoError(t, err, "a request waits for long")
+		time.Sleep(5 * time.Millisecond) // the lock is not fair: leave it to the other
 	}
 	require.Greater(t, last, first, "the other process was at work")
 	asked, err := reader.Requests(t.Context(), r.ID, 0)
