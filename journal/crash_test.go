@@ -151,9 +151,11 @@ func TestWhileAnotherProcessWrites(t *testing.T) {
 		for _, u := range p.Units {
 			require.Equal(t, Ended, u.State)
 		}
-		_, err = asker.Ask(t.Context(), r.ID, Request{Ask: Cancel, At: noon(n)})
-		require.NoError(t, err)
-		time.Sleep(5 * time.Millisecond) // SQLite's lock is not fair
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err = asker.Ask(ctx, r.ID, Request{Ask: Cancel, At: noon(n)})
+		cancel()
+		require.NoError(t, err, "a request waits for long")
+		time.Sleep(5 * time.Millisecond) // the lock is not fair: leave it to the other
 	}
 	require.Greater(t, last, first, "the other process was at work")
 	asked, err := reader.Requests(t.Context(), r.ID, 0)
@@ -277,7 +279,7 @@ func TestWhatIsNoJournalIsNamedAndLeftAlone(t *testing.T) {
 func TestADamagedJournalNeverPanics(t *testing.T) {
 	good, _ := contents(t, 40)
 	found := 0
-	for seed := range uint64(120) {
+	for seed := range uint64(80) {
 		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same at each test
 		bad := bytes.Clone(good)
 		for range 1 + r.IntN(200) {
@@ -293,7 +295,7 @@ func TestADamagedJournalNeverPanics(t *testing.T) {
 			require.ErrorContains(t, err, FileName, "seed %d", seed)
 		}
 	}
-	require.Greater(t, found, 30)
+	require.Greater(t, found, 20)
 }
 
 // readAll reads whatever a journal holds.
@@ -422,7 +424,7 @@ func TestMigration(t *testing.T) {
 }
 
 func TestManyOpenANewJournalAtATime(t *testing.T) {
-	for range 10 {
+	for range 5 {
 		dir := t.TempDir()
 		var all sync.WaitGroup
 		for range 6 {
@@ -459,7 +461,7 @@ func mount(t *testing.T, size string) string {
 }
 
 func TestOnAFullDiskNothingIsHalfWritten(t *testing.T) {
-	for _, size := range []string{"400k", "900k", "1500k", "5m", "6m"} {
+	for _, size := range []string{"400k", "1500k", "5m"} {
 		t.Run(size, func(t *testing.T) {
 			dir := mount(t, size)
 			j, err := Open(t.Context(), dir, Options{})
@@ -503,7 +505,7 @@ func TestAFullDiskFromTheBeginning(t *testing.T) {
 }
 
 func TestAReadOnlyFileSystem(t *testing.T) {
-	for name, steps := range map[string]int{"with what is in the log only": few, "closed": 300} {
+	for name, steps := range map[string]int{"with what is in the log only": few, "closed": 100} {
 		t.Run(name, func(t *testing.T) {
 			db, wal := contents(t, steps)
 			if steps > few {

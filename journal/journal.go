@@ -76,6 +76,9 @@ func openWith(ctx context.Context, path string, o Options, steps []string) (*Jou
 	if err == nil {
 		err = migrate(ctx, conn, path, steps)
 	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "PRAGMA busy_timeout = 0") // begin waits itself
+	}
 	if err != nil {
 		return nil, errors.Join(explain(path, "open journal", err), db.Close())
 	}

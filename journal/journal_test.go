@@ -548,8 +548,10 @@ func BenchmarkEvents(b *testing.B) {
 			require.NoError(b, j.Write(b.Context(), run, func(tx *journal.Tx) error {
 				events := make([]event.Event, 250)
 				for k := range events {
-					events[k] = event.Event{Kind: event.Changed, Time: at(k), Unit: "control-plane/1/step3/Controller", Host: fmt.Sprintf("host-%d", k), Seconds: 1.25,
-						Task: &event.Task{ID: "5254008d-77c6-1c5e-8a2f-000000000012", Name: "nova_compute : restart the service", Action: "ansible.builtin.service", File: "control-plane/1/step3/Controller.yml", Line: 120, Source: "services/nova_compute.yaml:44"}}
+					events[k] = event.Event{
+						Kind: event.Changed, Time: at(k), Unit: "control-plane/1/step3/Controller", Host: fmt.Sprintf("host-%d", k), Seconds: 1.25,
+						Task: &event.Task{ID: "5254008d-77c6-1c5e-8a2f-000000000012", Name: "nova_compute : restart the service", Action: "ansible.builtin.service", File: "control-plane/1/step3/Controller.yml", Line: 120, Source: "services/nova_compute.yaml:44"},
+					}
 				}
 				tx.Taken(1, n, n+1, events...)
 				return nil

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	lib "modernc.org/sqlite/lib"
+
 	"github.com/upstep/upstep/event"
 )
 
@@ -321,17 +323,17 @@ func (j *Journal) Prune(ctx context.Context, keep int) (removed []RunID, err err
 		return nil, err
 	}
 	slices.Sort(removed)
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	// Gives pages back to the file system; the record is right without it.
-	rows, err := j.write.QueryContext(ctx, "PRAGMA incremental_vacuum")
-	if err != nil {
-		return removed, explain(j.path, "shrink journal", err)
-	}
-	for rows.Next() {
-		// Each row is a page.
-	}
-	return removed, explain(j.path, "shrink journal", errors.Join(rows.Err(), rows.Close()))
+	return removed, j.commit(ctx, "shrink", func(t *transaction) error {
+		rows, err := t.tx.QueryContext(ctx, "PRAGMA incremental_vacuum")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			// Each row is a page.
+		}
+		return errors.Join(rows.Err(), rows.Close())
+	})
 }
 
 // transaction is one durable transaction at work.
@@ -361,8 +363,7 @@ func (j *Journal) transact(ctx context.Context, f func(*transaction) error) (int
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
-	// A cancellation stops f, but never the commit: whether that was done would be anyone's guess.
-	tx, err := j.write.BeginTx(context.WithoutCancel(ctx), nil)
+	tx, err := j.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -376,6 +377,25 @@ func (j *Journal) transact(ctx context.Context, f func(*transaction) error) (int
 	}
 	j.written++
 	return j.written, nil
+}
+
+// begin waits until no other process writes. SQLite's own waiting sleeps ever longer,
+// so that beside a busy run a request to cancel it would wait for seconds.
+func (j *Journal) begin(ctx context.Context) (*sql.Tx, error) {
+	const pause, longest = 500 * time.Microsecond, 30 * time.Second
+	for waited := time.Duration(0); ; waited += pause {
+		// A cancellation stops what is done in it, but never the commit: whether that was
+		// done would be anyone's guess.
+		tx, err := j.write.BeginTx(context.WithoutCancel(ctx), nil)
+		if code(err)&0xff != lib.SQLITE_BUSY || waited >= longest {
+			return tx, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
 }
 
 // stmt gives a statement that is compiled once while the journal is open. There is one
