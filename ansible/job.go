@@ -112,16 +112,23 @@ func (t *Tool) prepare(p *Process, job Job, set settings) error {
 	if d.args, d.removed, err = t.bookArgs(p.folder, job); err != nil {
 		return err
 	}
+	for _, name := range d.removed {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		d.hidden = append(d.hidden, string(text))
+	}
 	d.dir, d.env = t.dir, t.jobEnv(p.folder, job, set, d.removed)
 	if d.out, err = os.OpenFile(filepath.Join(p.folder, outputFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
-	if p.lock, err = os.OpenFile(filepath.Join(p.folder, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	// The lock belongs to the open file: whoever inherits it holds the lock on, after
+	// this process has closed it. Only they have it open for writing.
+	if d.lock, err = os.OpenFile(filepath.Join(p.folder, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	// The lock belongs to the open file: whoever inherits it holds the lock on, after
-	// this process has closed it.
-	if d.lock, err = os.OpenFile(p.lock.Name(), os.O_RDWR, 0); err != nil {
+	if p.lock, err = os.Open(d.lock.Name()); err != nil {
 		return err
 	}
 	if err = syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -185,11 +192,13 @@ func (t *Tool) bookArgs(folder string, job Job) (args, removed []string, err err
 
 // detached is the process as go-ansible starts it.
 type detached struct {
-	args, removed []string
-	dir           string
-	env           []string
-	out           *os.File // its standard output and standard error
-	lock, peer    *os.File // descriptors 3 and 4
+	args       []string
+	removed    []string // files of extra variables
+	hidden     []string // what stands in them
+	dir        string
+	env        []string
+	out        *os.File // its standard output and standard error
+	lock, peer *os.File // descriptors 3 and 4
 
 	*osexec.Cmd
 	started  chan struct{} // closed when startErr is known
@@ -242,6 +251,30 @@ func (d *detached) clean() {
 	}
 }
 
+// scrub takes extra variables out of what Ansible printed before the callback could:
+// it repeats a line that it can't read.
+func (d *detached) scrub(folder string) {
+	if info, err := os.Stat(filepath.Join(folder, eventsFile)); err != nil || info.Size() > 0 {
+		return
+	}
+	name := filepath.Join(folder, outputFile)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return
+	}
+	clean := string(text)
+	for _, h := range d.hidden {
+		for line := range strings.Lines(h) {
+			if line = strings.TrimSpace(line); len(line) > 1 {
+				clean = strings.ReplaceAll(clean, line, "(extra vars)")
+			}
+		}
+	}
+	if clean != string(text) {
+		_ = keep(name, []byte(clean))
+	}
+}
+
 func (d *detached) release() {
 	for _, f := range []*os.File{d.lock, d.peer, d.out} {
 		if f != nil {
@@ -271,6 +304,7 @@ func (p *Process) start(ctx context.Context) error {
 			execute.WithWriteError(io.Discard),
 		).Execute(context.WithoutCancel(ctx))
 		d.clean()
+		d.scrub(p.folder)
 		if d.Cmd != nil && d.ProcessState != nil {
 			_ = writeOutcome(p.folder, d.ProcessState)
 		}

@@ -177,6 +177,8 @@ func TestAPlayWaitsAtItsGateAndRunsOnTheChosenHosts(t *testing.T) {
 	s := onStage(t, 4, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one")+
 		"    - ansible.builtin.shell: echo {{ ansible_play_hosts_all | join(',') }} > $MARKS/all\n") +
 		play("Two", "s/1/step1/Web", "", mark("two")) +
+		play("Free", "s/1/step1/Web", "  strategy: free\n  any_errors_fatal: true\n", mark("two")) +
+		play("Nobody", "s/1/step1/Web", "  serial: 1\n", mark("nobody")) +
 		play("Three", "s/1/step2/Web", "  serial: 2\n", mark("three"))}, Options{})
 	p := s.start("run.yml")
 	ctx := within(t, 30*time.Second)
@@ -194,7 +196,10 @@ func TestAPlayWaitsAtItsGateAndRunsOnTheChosenHosts(t *testing.T) {
 	require.NoError(t, p.Answer(event.Answer{Do: event.Go, Hosts: []string{"h3", "h1"}}))
 	require.ErrorIs(t, p.Answer(event.Answer{Do: event.Go}), ErrNoGate)
 	all := follow(t, p, func(e event.Event) event.Answer {
-		if e.Play == "Two" || strings.Join(e.Hosts, " ") == "h1 h2" {
+		if e.Play == "Nobody" {
+			return event.Answer{Do: event.Skip}
+		}
+		if e.Play == "Two" || e.Play == "Free" || strings.Join(e.Hosts, " ") == "h1 h2" {
 			return event.Answer{Do: event.Skip}
 		}
 		return event.Answer{Do: event.Go}
@@ -202,6 +207,9 @@ func TestAPlayWaitsAtItsGateAndRunsOnTheChosenHosts(t *testing.T) {
 	require.Equal(t, []string{
 		"play One [h3 h1] unit=s/1/step0/Web",
 		"gate Two [h1 h2 h3 h4] unit=s/1/step1/Web",
+		"gate Free [h1 h2 h3 h4] unit=s/1/step1/Web",
+		"gate Nobody [h1] unit=s/1/step1/Web", "gate Nobody [h2] unit=s/1/step1/Web",
+		"gate Nobody [h3] unit=s/1/step1/Web", "gate Nobody [h4] unit=s/1/step1/Web",
 		"gate Three [h1 h2] unit=s/1/step2/Web",
 		"gate Three [h3 h4] unit=s/1/step2/Web",
 		"play Three [h3 h4] unit=s/1/step2/Web",

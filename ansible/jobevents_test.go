@@ -128,6 +128,8 @@ func TestTheUnitOfATask(t *testing.T) {
 `) + play("Gate", "s/1/health/Web", "", `
     - name: Health
       ansible.builtin.include_tasks: s/1/health/Web.gate.yml
+`) + play("Handled", "s/1/step2/Web", "  handlers:\n    - ansible.builtin.import_tasks: handlers/web.yml\n", `
+    - ansible.builtin.import_tasks: s/1/step2/Web.yml
 `),
 		"handlers/web.yml": "- name: Restart\n  ansible.builtin.debug:\n",
 		"s/1/step0/Web.yml": `
@@ -138,13 +140,16 @@ func TestTheUnitOfATask(t *testing.T) {
   ansible.builtin.import_role:
     name: ours
 `,
+		"s/1/step2/Web.yml":         "- name: Changes\n  ansible.builtin.command: 'true'\n  notify: Restart\n- name: Plain\n  ansible.builtin.debug:\n- ansible.builtin.meta: flush_handlers\n",
 		"s/1/step0/Db.yml":          "- name: Db\n  ansible.builtin.command: 'true'\n  notify: Restart\n",
 		"s/1/health/Web.gate.yml":   "- name: Ask\n  ansible.builtin.include_tasks: Web.yml\n",
 		"s/1/health/Web.yml":        "- name: Asked\n  ansible.builtin.debug:\n",
 		"roles/ours/tasks/main.yml": "- name: Of the role\n  ansible.builtin.debug:\n- name: More\n  ansible.builtin.include_tasks: more.yml\n",
 		"roles/ours/tasks/more.yml": "- name: More of the role\n  ansible.builtin.debug:\n",
 	}, Options{})
-	all := follow(t, s.start("run.yml"), toGo)
+	p := s.start("run.yml")
+	all := follow(t, p, toGo)
+	require.Equal(t, 0, p.Outcome().Code, p.Outcome().Output)
 	web, db, health := " unit=s/1/step0/Web", " unit=s/1/step0/Db", " unit=s/1/health/Web"
 	got := results(all)
 	// what stands in the play itself counts to the unit before it
@@ -153,6 +158,7 @@ func TestTheUnitOfATask(t *testing.T) {
 		"ok h1 ours : Of the role" + web, "ok h1 ours : More" + web, "ok h1 ours : More of the role" + web,
 		"ok h1 ansible.builtin.include_tasks" + web, "changed h1 Db" + db, "ok h1 Restart" + db,
 		"ok h1 Health" + health, "ok h1 Ask" + health, "ok h1 Asked" + health,
+		"changed h1 Changes unit=s/1/step2/Web", "ok h1 Plain unit=s/1/step2/Web", "ok h1 Restart unit=s/1/step2/Web last",
 	}, got)
 	for _, e := range only(all, event.OK) {
 		if e.Task.Name == "ours : More of the role" {
@@ -286,6 +292,15 @@ func TestAPlaybookThatCantBeReadBeginsNothing(t *testing.T) {
 	require.False(t, o.Began)
 	require.Equal(t, 4, o.Code)
 	require.Contains(t, o.Output, "run.yml")
+}
+
+func TestExtraVariablesThatCantBeReadAreNotRepeated(t *testing.T) {
+	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one"))}, Options{Args: []string{"-e", `{"a": "canary-1234`}})
+	p := s.start("run.yml")
+	require.Empty(t, drainAll(t, p))
+	require.False(t, p.Outcome().Began)
+	require.Contains(t, p.Outcome().Output, "(extra vars)")
+	nowhere(t, p.folder, "canary")
 }
 
 func TestAMissingAnsiblePlaybookIsTold(t *testing.T) {

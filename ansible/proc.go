@@ -85,7 +85,7 @@ func (p *Process) sessions() map[int]bool {
 		if err != nil || pid == own {
 			continue
 		}
-		if open, err := os.Stat(link); err != nil || !os.SameFile(lock, open) {
+		if open, err := os.Stat(link); err != nil || !os.SameFile(lock, open) || !writable(pid) {
 			continue
 		}
 		// Setsid makes a session of the leader's; a worker stays in it or leads another.
@@ -94,6 +94,18 @@ func (p *Process) sessions() map[int]bool {
 		}
 	}
 	return found
+}
+
+// writable tells whether a process has its descriptor 3 open for reading and writing,
+// as those have that inherited it; an upstep that looks at the lock has not.
+func writable(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/fdinfo/3")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(text), "flags:")
+	flags, err := strconv.ParseInt(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]), 8, 64)
+	return err == nil && flags&syscall.O_ACCMODE == syscall.O_RDWR
 }
 
 func sessionOf(pid int) int {

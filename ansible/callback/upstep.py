@@ -40,6 +40,7 @@ try:  # what fails here must stop the process at its start, not let it run untol
     from ansible.module_utils.common.text.converters import to_text
     from ansible.parsing.vault import VaultLib
     from ansible.playbook.block import Block
+    from ansible.playbook.handler import Handler
     from ansible.utils.display import Display
     from ansible.utils.unsafe_proxy import wrap_var
     try:
@@ -288,6 +289,8 @@ class CallbackModule(CallbackBase):
         self._units = {}    # host: its last unit
         self._started = {}  # (host, uuid): when
         self._lasts = set()
+        self._notified = {}  # host: its handlers that will run
+        self._through = {}   # host: its unit, of which only handlers are left
         self._seen = {}     # host: name: the value that upstep knows of
         self._setters = {}  # (host, name): (place, no_log, registered)
         self._hidden = False
@@ -495,9 +498,7 @@ class CallbackModule(CallbackBase):
                     continue
                 action = to_text(item.action).rsplit('.', 1)[-1]
                 if action == 'meta':
-                    if item.args.get('_raw_params') == 'flush_handlers' and play.handlers:
-                        return NOTHING
-                    continue  # it gives no result
+                    continue  # it gives no result, and handlers are waited for
                 return NOTHING if action in ('include_tasks', 'include_role', 'include') else [item]
             return None
 
@@ -704,7 +705,7 @@ class CallbackModule(CallbackBase):
     @guarded
     def v2_playbook_on_play_start(self, play):
         self._play, self._vm = play, play.get_variable_manager()
-        self._units, self._lasts = {}, set()
+        self._units, self._lasts, self._notified, self._through = {}, set(), {}, {}
         self._find_tqm()
         self._hook_inventory()
         self._flush()
@@ -796,7 +797,7 @@ class CallbackModule(CallbackBase):
         elif kind == 'unreachable':
             about.update(ignored=ignored)
         if not item and kind != 'retry':
-            about['last'] = task._uuid in self._lasts and not about.get('rescued')
+            about['last'] = self._last(host, task, about['unit'], about.get('rescued'))
         if hidden:
             about.update(no_log=True, message=NO_LOG)
         else:
@@ -804,6 +805,20 @@ class CallbackModule(CallbackBase):
                 about['item'] = self._text(res.get('_ansible_item_label', res.get('item')), 1024)
             about.update(self._words(kind, res))
         self._emit(kind, **about)
+
+    def _last(self, host, task, unit, rescued):
+        waiting = self._notified.get(host)
+        if waiting and isinstance(task, Handler):
+            waiting.discard(task._uuid)
+            return not waiting and self._through.get(host) == unit
+        if task._uuid not in self._lasts or rescued:
+            return False
+        self._through[host] = unit
+        return not waiting
+
+    @guarded
+    def v2_playbook_on_notify(self, handler, host):
+        self._notified.setdefault(host.name, set()).add(handler._uuid)
 
     def _words(self, kind, res):
         if kind in ('ok', 'changed'):
