@@ -47,10 +47,10 @@ func Differences(before, now *planner.Plan, done journal.Progress) []Difference 
 func Complete(p *planner.Plan, done journal.Progress) bool {
 	r := run{Config: Config{Plan: p}, score: newScore(p), done: done}
 	for _, pl := range r.score.plays {
-		if pl.due == nil && !done.Units[pl.ID].State.Passed() {
+		if pl.members == nil && !done.Units[pl.ID].State.Passed() {
 			return false
 		}
-		for _, h := range pl.due {
+		for _, h := range pl.members {
 			if !r.did(pl, h) {
 				return false
 			}

@@ -104,7 +104,7 @@ func (r *run) settle(p *play) {
 	if state == journal.Started || p.began.IsZero() {
 		return
 	}
-	for _, u := range p.units {
+	for _, u := range p.units[:p.reached+1] {
 		r.record.unitEnded(u.ID, state, r.Now())
 	}
 }

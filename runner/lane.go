@@ -186,7 +186,7 @@ func (r *run) answer(l *lane, a event.Answer) {
 
 // begin gives leave to a play, or to its next batch.
 func (r *run) begin(l *lane, p *play) {
-	if p.due == nil { // a deployment's hosts are known now
+	if p.members == nil && p.due == nil { // a deployment's hosts are known now
 		p.due = slices.DeleteFunc(slices.Clone(l.gate.Hosts), func(h string) bool { return r.did(p, h) })
 		p.take = p.due
 	}
@@ -309,6 +309,7 @@ func (r *run) enter(l *lane, unit int) {
 		}
 		r.record.unitStarted(id, r.Plan.Digest(id), hosts, r.Now())
 	}
+	p.reached = max(p.reached, l.reached)
 }
 
 func (r *run) endHost(p *play, unit int, host string, changed bool) {

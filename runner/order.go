@@ -15,12 +15,14 @@ type play struct {
 	book    string // the playbook that holds it
 	state   playState
 	units   []planner.Unit // Units, or one that stands for a deployment's play
-	due     []string       // hosts that have not ended it, in their order
+	members []string       // its hosts; nil: known when it is there
+	due     []string       // those that have not ended it, in their order
 	take    []string       // those of due that this invocation takes
 	batches [][]string     // what is left of take, for plays in batches
 	active  []string       // hosts at work now
 	lost    []string       // hosts that failed it in this invocation
 	began   time.Time
+	reached int // the furthest of units that began in this invocation
 }
 
 // playState is how far a play is.
@@ -64,7 +66,7 @@ func newScore(p *planner.Plan) *score {
 	of := map[string]*play{} // by unit
 	for i := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, p.Roles[i].Name) {
-			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), units: pl.Units, due: slices.Clone(p.Roles[i].Members)}
+			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), units: pl.Units, members: slices.Concat([]string{}, p.Roles[i].Members)}
 			s.byID[pl.ID] = n
 			for _, u := range pl.Units {
 				of[u.ID] = n

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
@@ -25,32 +26,28 @@ func (e *UnmetError) Error() string {
 // resume takes over what earlier invocations did: nothing, for a new run.
 func (r *run) resume(ctx context.Context) error {
 	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
-	var done journal.Progress
 	if r.Journal != nil {
-		if err := r.adopt(ctx); err != nil {
+		if err := r.load(ctx); err != nil {
 			return err
 		}
-		var err error
-		if done, err = r.Journal.Progress(ctx, r.Run); err != nil {
+		if err := r.adopt(ctx); err != nil {
 			return err
 		}
 		values, err := r.Journal.Values(ctx, r.Run)
 		if err != nil {
 			return err
 		}
+		r.values = valueLog{}
 		r.values.add(0, values)
 	}
-	r.done = done
-	for _, p := range r.score.plays {
-		if p.due == nil { // known when it is there
-			if s := done.Units[p.ID].State; s.Passed() {
-				p.state = ended
-			}
-			continue
-		}
-		r.choose(p)
-	}
+	r.choose()
 	return r.narrow()
+}
+
+// load reads what the run did.
+func (r *run) load(ctx context.Context) (err error) {
+	r.done, err = r.Journal.Progress(ctx, r.Run)
+	return err
 }
 
 // did tells whether a host has ended all units of a play.
@@ -61,12 +58,23 @@ func (r *run) did(p *play, host string) bool {
 	})
 }
 
-// choose says which hosts a play has left and which of them this invocation takes:
-// those that had begun come first.
-func (r *run) choose(p *play) {
-	members := p.due
+// choose says of every play which hosts it has left and which of them this invocation
+// takes.
+func (r *run) choose() {
+	for _, p := range r.score.plays {
+		p.state, p.lost, p.active, p.batches, p.began, p.reached = waiting, nil, nil, nil, time.Time{}, 0
+		if p.members != nil {
+			r.chooseHosts(p)
+		} else if r.done.Units[p.ID].State.Passed() {
+			p.state = ended
+		}
+	}
+}
+
+// chooseHosts has those that had begun come first.
+func (r *run) chooseHosts(p *play) {
 	var begun, fresh []string
-	for _, h := range members {
+	for _, h := range p.members {
 		switch {
 		case r.did(p, h):
 		case slices.ContainsFunc(p.units, func(u planner.Unit) bool { return r.done.Units[u.ID].Hosts[h].State != "" }):
@@ -76,11 +84,11 @@ func (r *run) choose(p *play) {
 		}
 	}
 	p.due = append(begun, fresh...)
+	p.take = p.due
 	if len(p.due) == 0 {
 		p.state = ended
 		return
 	}
-	p.take = p.due
 	if len(r.Hosts) > 0 {
 		p.take = slices.DeleteFunc(slices.Clone(p.due), func(h string) bool { return !slices.Contains(r.Hosts, h) })
 	}
@@ -93,7 +101,7 @@ func (r *run) choose(p *play) {
 		share = r.Percentage
 	}
 	if share < 100 {
-		p.take = p.take[:min(len(p.take), roles.Canary(len(members), share))]
+		p.take = p.take[:min(len(p.take), roles.Canary(len(p.members), share))]
 	}
 	p.batches = batches(p.take, ro.Batches)
 }
@@ -143,24 +151,21 @@ func (r *run) adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	progress, err := r.Journal.Progress(ctx, r.Run)
-	if err != nil {
-		return err
-	}
+	r.choose()
 	for _, p := range processes {
 		r.number = max(r.number, p.Number)
 		if !p.Ended.IsZero() {
 			continue
 		}
-		l := r.laneOf(p.Book)
 		proc, err := r.Executor.Adopt(p.Folder, p.Offset)
-		if err != nil {
+		if err != nil { // killed before it was started
 			r.record.processEnded(p.Number, err.Error(), r.Now())
 			continue
 		}
+		l := r.laneOf(p.Book)
 		l.number, l.folder, l.adopted = p.Number, p.Folder, true
 		r.record.at[p.Number] = p.Offset
-		r.reseat(l, progress)
+		r.reseat(l)
 		r.report(event.Event{Kind: event.Note, Message: "taking over what " + p.Book + " of an interrupted run does or did"})
 		r.follow(context.WithoutCancel(ctx), l, proc)
 	}
@@ -179,21 +184,21 @@ func (r *run) adopt(ctx context.Context) error {
 		l.adopted = false
 	}
 	// What it failed is what this invocation takes up again.
-	r.failures, r.finished, r.stopping = nil, nil, ""
-	for _, p := range r.score.plays {
-		p.state, p.lost, p.active = waiting, nil, nil
+	r.failures, r.stopping = nil, ""
+	if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
+		return err
 	}
-	return r.record.commit(context.WithoutCancel(ctx))
+	return r.load(ctx)
 }
 
 // reseat finds the play that a process was at, and where its hosts were.
-func (r *run) reseat(l *lane, done journal.Progress) {
+func (r *run) reseat(l *lane) {
 	for _, p := range l.plays {
 		at := map[string]*seat{}
 		var active []string
 		reached := 0
 		for i, u := range p.units {
-			for h, host := range done.Units[u.ID].Hosts {
+			for h, host := range r.done.Units[u.ID].Hosts {
 				if host.State == journal.Started {
 					if at[h] == nil {
 						active = append(active, h)
@@ -207,8 +212,8 @@ func (r *run) reseat(l *lane, done journal.Progress) {
 			continue
 		}
 		slices.Sort(active)
-		l.current, l.at, l.reached, l.began = p, at, reached, true
-		p.state, p.active, p.began = running, active, done.Units[p.units[0].ID].Started
+		l.current, l.at, l.reached, l.began, p.reached = p, at, reached, true, reached
+		p.state, p.active, p.began = running, active, r.done.Units[p.units[0].ID].Started
 		return
 	}
 }
