@@ -174,6 +174,7 @@ func mark(name string) string {
 }
 
 func TestAPlayWaitsAtItsGateAndRunsOnTheChosenHosts(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 4, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one")+
 		"    - ansible.builtin.shell: echo {{ ansible_play_hosts_all | join(',') }} > $MARKS/all\n") +
 		play("Two", "s/1/step1/Web", "", mark("two")) +
@@ -260,6 +261,7 @@ func TestStopEndsTheProcessAtOnceAndLeavesNothing(t *testing.T) {
 }
 
 func TestWhenUpstepIsGoneTheCurrentPlayEndsAndTheNextDoesNotBegin(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		"    - ansible.builtin.command: sleep 0.6\n"+mark("one")) + play("Two", "s/1/step1/Web", "", mark("two"))}, Options{})
 	p := s.start("run.yml")
@@ -320,6 +322,7 @@ func parent(dir string) {
 }
 
 func TestAKilledUpstepLeavesAProcessToAdopt(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 2, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		mark("begin")+"    - name: Sleep\n      ansible.builtin.command: sleep 1\n"+mark("end"))}, Options{})
 	self, err := os.Executable()
@@ -389,6 +392,7 @@ func drainAll(t *testing.T, p *Process) (all []event.Event) {
 }
 
 func TestAKilledAnsibleHasNoKnownOutcome(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 2, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		"    - name: Sleep\n      ansible.builtin.command: sleep 1\n")}, Options{})
 	p := s.start("run.yml")
@@ -418,6 +422,7 @@ func TestAKilledAnsibleHasNoKnownOutcome(t *testing.T) {
 }
 
 func TestTerminateLeavesNoProcess(t *testing.T) {
+	t.Parallel()
 	for name, task := range map[string]string{
 		"that listens": "    - name: Sleep\n      ansible.builtin.command: sleep 300\n",
 		"that is deaf": "    - name: Sleep\n      ansible.builtin.shell: trap '' TERM; while :; do sleep 0.1; done\n",

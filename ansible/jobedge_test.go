@@ -1,6 +1,8 @@
 package ansible
 
 import (
+	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +11,7 @@ import (
 )
 
 func TestAPlayOfNobodyStillAsks(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": "- name: None\n  hosts: all:!all\n  tasks: []\n" + play("One", "s/1/step0/Web", "", mark("one"))}, Options{})
 	all := follow(t, s.start("run.yml"), toGo)
 	require.Equal(t, []string{
@@ -17,6 +20,7 @@ func TestAPlayOfNobodyStillAsks(t *testing.T) {
 }
 
 func TestTheInventoryCanBeReadAgainThoughExtraVariablesAreGone(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 2, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", `
     - ansible.builtin.meta: refresh_inventory
     - ansible.builtin.assert: {that: extra == 'given'}
@@ -31,6 +35,7 @@ func TestTheInventoryCanBeReadAgainThoughExtraVariablesAreGone(t *testing.T) {
 }
 
 func TestOnlyTheChosenHostsOfABatchRun(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 4, map[string]string{"run.yml": play("One", "s/1/step0/Web", "  serial: 2\n  order: reverse_inventory\n", mark("one")+
 		"    - ansible.builtin.shell: echo once >> $MARKS/once\n      run_once: true\n")}, Options{})
 	p := s.start("run.yml")
@@ -46,6 +51,7 @@ func TestOnlyTheChosenHostsOfABatchRun(t *testing.T) {
 }
 
 func TestWhatWasRegisteredBeforeAStopIsKept(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		"    - ansible.builtin.command: echo kept\n      register: kept\n    - ansible.builtin.command: echo hidden-word\n      register: hidden\n      no_log: true\n") +
 		play("Two", "s/1/step1/Web", "", mark("two"))}, Options{})
@@ -65,6 +71,7 @@ func TestWhatWasRegisteredBeforeAStopIsKept(t *testing.T) {
 }
 
 func TestWhatWasRegisteredBeforeAnsibleGaveUpIsKept(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		"    - ansible.builtin.command: echo kept\n      register: kept\n    - ansible.builtin.command: 'true'\n      register: not an identifier\n")}, Options{})
 	p := s.start("run.yml")
@@ -72,4 +79,17 @@ func TestWhatWasRegisteredBeforeAnsibleGaveUpIsKept(t *testing.T) {
 	require.False(t, p.Outcome().Known)
 	require.NotEqual(t, 0, p.Outcome().Code)
 	require.NotNil(t, named(carry(all), "h1", "kept"))
+}
+
+func TestADaemonThatATaskStartsDoesNotHoldTheLock(t *testing.T) {
+	t.Parallel()
+	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
+		"    - ansible.builtin.shell: setsid sleep 60 >/dev/null 2>&1 & echo $! > $MARKS/pid\n")}, Options{})
+	p := s.start("run.yml")
+	follow(t, p, toGo)
+	require.True(t, p.Outcome().Known)
+	pid, err := strconv.Atoi(s.marks("pid"))
+	require.NoError(t, err)
+	require.True(t, runs(pid))
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 }

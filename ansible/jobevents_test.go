@@ -22,6 +22,7 @@ func results(all []event.Event) []string {
 }
 
 func TestEveryKindOfResultIsTold(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{
 		"run.yml": play("One", "s/1/step0/Web", "", `
     - name: Mark {{ inventory_hostname }}
@@ -121,6 +122,7 @@ func TestEveryKindOfResultIsTold(t *testing.T) {
 }
 
 func TestTheUnitOfATask(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{
 		"run.yml": play("Free", "", "  strategy: free\n  handlers:\n    - ansible.builtin.import_tasks: handlers/web.yml\n", `
     - ansible.builtin.import_tasks: s/1/step0/Web.yml
@@ -168,6 +170,7 @@ func TestTheUnitOfATask(t *testing.T) {
 }
 
 func TestHugeAndBinaryResultsAreCut(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", `
     - name: Huge
       ansible.builtin.shell: head -c 5000000 /dev/zero | tr '\0' x; echo the end
@@ -202,6 +205,7 @@ func TestHugeAndBinaryResultsAreCut(t *testing.T) {
 }
 
 func TestTwoHundredHostsLoseNoEvent(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 200, map[string]string{"run.yml": play("One", "s/1/step0/Web", "",
 		"    - name: Fact\n      ansible.builtin.set_fact:\n        mine: \"{{ inventory_hostname }}\"\n")}, Options{})
 	job := s.job("run.yml")
@@ -221,6 +225,7 @@ func TestTwoHundredHostsLoseNoEvent(t *testing.T) {
 }
 
 func TestACallbackThatFailsIsToldAndStopsTheRun(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		at, with string
 		began    bool
@@ -250,6 +255,7 @@ func TestACallbackThatFailsIsToldAndStopsTheRun(t *testing.T) {
 }
 
 func TestHostsThatWereLostStandAtNoFurtherGate(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 3, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one")+
 		"    - ansible.builtin.fail:\n      when: inventory_hostname == 'h2'\n      register: why\n") + play("Two", "s/1/step1/Web", "", mark("two"))}, Options{})
 	p := s.start("run.yml")
@@ -268,6 +274,7 @@ func TestHostsThatWereLostStandAtNoFurtherGate(t *testing.T) {
 }
 
 func TestAnAnswerThatCantBeFollowedStops(t *testing.T) {
+	t.Parallel()
 	for name, a := range map[string]event.Answer{
 		"a host that the play has not": {Do: event.Go, Hosts: []string{"h1", "nobody"}},
 		"no such verb":                 {Do: "perhaps"},
@@ -284,6 +291,7 @@ func TestAnAnswerThatCantBeFollowedStops(t *testing.T) {
 }
 
 func TestAPlaybookThatCantBeReadBeginsNothing(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": "- hosts: [\n"}, Options{})
 	p := s.start("run.yml")
 	require.Empty(t, drainAll(t, p))
@@ -295,6 +303,7 @@ func TestAPlaybookThatCantBeReadBeginsNothing(t *testing.T) {
 }
 
 func TestExtraVariablesThatCantBeReadAreNotRepeated(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one"))}, Options{Args: []string{"-e", `{"a": "canary-1234`}})
 	p := s.start("run.yml")
 	require.Empty(t, drainAll(t, p))

@@ -31,6 +31,7 @@ func named(values []event.Value, host, name string) *event.Value {
 }
 
 func TestVariablesCrossToAnotherProcess(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 2, map[string]string{
 		"one.yml": play("One", "s/1/step0/Web", "", `
     - name: Register
@@ -255,6 +256,7 @@ func TestOptionsOfTheUser(t *testing.T) {
 }
 
 func TestFactsAreSharedAndForgotten(t *testing.T) {
+	t.Parallel()
 	s := onStage(t, 1, map[string]string{
 		"one.yml": play("One", "s/1/step0/Web", "", "    - ansible.builtin.setup: {gather_subset: ['!all']}\n"),
 		"two.yml": play("Two", "s/1/step1/Web", "", "    - ansible.builtin.assert: {that: ansible_facts.hostname is defined}\n") +
@@ -272,6 +274,7 @@ func TestFactsAreSharedAndForgotten(t *testing.T) {
 }
 
 func TestTheUsersSettingsStayInCharge(t *testing.T) {
+	t.Parallel()
 	cb := "from ansible.plugins.callback import CallbackBase\nimport os\nclass CallbackModule(CallbackBase):\n" +
 		"    CALLBACK_TYPE = 'notification'\n    CALLBACK_NAME = 'mine'\n    def v2_playbook_on_start(self, playbook):\n" +
 		"        open(os.environ['MARKS'] + '/mine', 'w').write('mine')\n"

@@ -48,12 +48,12 @@ type Event struct {
 	Stage    string    `json:"stage,omitempty"`
 	Unit     string    `json:"unit,omitempty"` // as in the plan; for a Gate, what the play's upstep_unit says
 	Role     string    `json:"role,omitempty"`
-	State    string    `json:"state,omitempty"`
-	Play     string    `json:"play,omitempty"` // its name
+	State    string    `json:"state,omitempty"` // of an End: "stopped" at a gate, "failed" with its callback
+	Play     string    `json:"play,omitempty"`  // its name
 	Host     string    `json:"host,omitempty"`
-	Hosts    []string  `json:"hosts,omitempty"`
+	Hosts    []string  `json:"hosts,omitempty"` // of a Gate, those that were not lost before
 	Task     *Task     `json:"task,omitempty"`
-	Item     string    `json:"item,omitempty"`     // the label of a loop's item
+	Item     string    `json:"item,omitempty"`     // the label of a loop's item; the task's own result has none
 	Delegate string    `json:"delegate,omitempty"` // the host that did it instead
 	Try      int       `json:"try,omitempty"`
 	Tries    int       `json:"tries,omitempty"`

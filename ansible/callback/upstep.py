@@ -56,6 +56,7 @@ NO_LOG = 'the result is hidden by no_log'
 TEXT = 8 << 10  # bytes of a string
 LINE = 64 << 10  # bytes of a line
 NOTHING = object()
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode  # json.dumps makes an encoder each time
 # Of use in a rescue only, and they hold results whole, whatever no_log says.
 PASSING = ('ansible_failed_task', 'ansible_failed_result')
 NO_UNITS = ('roles', 'links', 'handlers', 'vars')
@@ -364,14 +365,14 @@ class CallbackModule(CallbackBase):
     def _emit(self, kind, **fields):
         event = {'kind': kind, 'time': now()}
         event.update((k.rstrip('_'), v) for k, v in fields.items() if v not in (None, '', False, 0, []))
-        line = utf8(json.dumps(event, ensure_ascii=False, separators=(',', ':'))) + b'\n'
+        line = utf8(COMPACT(event)) + b'\n'
         most = TEXT
         while len(line) > LINE and 'hosts' not in event and most > 16:
             most //= 2  # control characters take six bytes each
             for name in ('message', 'stdout', 'stderr', 'item', 'play'):
                 if name in event:
                     event[name] = self._cut(event[name], most)
-            line = utf8(json.dumps(event, ensure_ascii=False, separators=(',', ':'))) + b'\n'
+            line = utf8(COMPACT(event)) + b'\n'
         self._write(line)
 
     def _cut(self, text, most=TEXT):
@@ -594,7 +595,7 @@ class CallbackModule(CallbackBase):
                 if secret is None:
                     secret = checked[text] = self._secrets.stand_in(text)
             about = [('host', to_text(host) if host else None), ('name', to_text(name)), ('kind', kind), ('task', place)]
-            head = json.dumps(dict((k, v) for k, v in about if v or k == 'name'), ensure_ascii=False, separators=(',', ':'))
+            head = COMPACT(dict((k, v) for k, v in about if v or k == 'name'))
             tail = ',"secret":true}' if secret else '}'
             lines[bool(secret)].append(utf8(head[:-1] + ',"value":' + text + tail))
         for secret, values in lines.items():
