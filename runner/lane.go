@@ -61,14 +61,33 @@ func (r *run) dispatch(ctx context.Context) {
 		if l.process != nil || !r.mayBegin(ctx, p) {
 			continue
 		}
-		if r.Parallelism > 0 && busy >= r.Parallelism && !r.makeRoom(ready) {
-			return
+		if r.Parallelism > 0 && busy >= r.Parallelism {
+			r.makeRoom(ready)
+			break
 		}
 		if err := r.start(ctx, l); err != nil {
 			r.fail(p, err)
 			continue
 		}
 		busy++
+	}
+	r.unstick()
+}
+
+// unstick ends processes that wait for what can't come any more: behind a failure.
+func (r *run) unstick() {
+	if len(r.answers) > 0 || r.waits() {
+		return
+	}
+	for _, l := range r.lanes {
+		if l.process != nil && l.gate == nil {
+			return
+		}
+	}
+	for _, l := range r.lanes {
+		if l.gate != nil && !l.adopted {
+			r.answer(l, event.Answer{Do: event.Stop})
+		}
 	}
 }
 
@@ -127,15 +146,15 @@ func (l *lane) allHosts() []string {
 	return out
 }
 
-// makeRoom ends a process that waits for what is not ready yet.
-func (r *run) makeRoom(ready []*play) bool {
+// makeRoom ends a process that waits for what is not ready yet; its place is free when
+// it has gone.
+func (r *run) makeRoom(ready []*play) {
 	for _, l := range r.lanes {
 		if l.gate != nil && !l.adopted && !slices.Contains(ready, r.score.byID[l.gate.Unit]) {
 			r.answer(l, event.Answer{Do: event.Stop})
-			return false // its place is free when it has gone
+			return
 		}
 	}
-	return false
 }
 
 // laneOf gives the lane of a playbook.
