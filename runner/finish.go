@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
@@ -81,6 +82,7 @@ func (r *run) said(p *play, lost, unknown []string, broken bool) string {
 func (r *run) conclude(p *play, broken bool) {
 	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && len(p.batches) > 0 {
 		p.state = waiting // for its next batch
+		p.notBefore = r.Now().Add(time.Duration(r.Plan.RoleByName(p.Role).Rolling.Pause))
 		return
 	}
 	r.settle(p)
@@ -91,15 +93,22 @@ func (r *run) conclude(p *play, broken bool) {
 
 // settle gives a play that has nothing more to do in this invocation its state.
 func (r *run) settle(p *play) {
+	open := func(h string) bool { return slices.Contains(p.due, h) }
+	lost := func(h string) bool { return slices.Contains(p.lost, h) }
+	missed := slices.ContainsFunc(p.take, func(h string) bool { return open(h) && !lost(h) })
 	state := journal.Failed
 	switch {
 	case len(p.due) == 0:
 		p.state, state = ended, journal.Ended
 		r.finished = append(r.finished, p.ID)
-	case len(p.lost) == 0 && !slices.ContainsFunc(p.take, func(h string) bool { return slices.Contains(p.due, h) }):
-		p.state, state = partial, journal.Started
-	default:
+	case missed || len(p.lost) > 0 && (!p.Batches || len(p.lost) > r.allowed(p)):
 		p.state = failed
+	case len(p.lost) > 0:
+		p.state = tolerated
+	case len(r.Hosts) > 0:
+		p.state, state = limited, journal.Started
+	default:
+		p.state, state = partial, journal.Started
 	}
 	if state == journal.Started || p.began.IsZero() {
 		return
@@ -136,7 +145,7 @@ func (r *run) result() Result {
 	res := Result{State: Done, Failures: r.failures, Ended: r.finished}
 	var reasons []string
 	for _, p := range r.score.plays {
-		if !p.state.over() {
+		if p.state != ended {
 			res.Open = append(res.Open, p.ID)
 		}
 		if p.state == partial {
@@ -144,8 +153,8 @@ func (r *run) result() Result {
 		}
 	}
 	for _, p := range r.score.plays {
-		if p.state == left {
-			reasons = append(reasons, "not all units were selected")
+		if p.state == left || p.state == limited {
+			reasons = append(reasons, "not everything was selected")
 			break
 		}
 	}

@@ -3,8 +3,11 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/planner"
 )
 
 // Pause is the boundary after which a run stops for the operator.
@@ -23,6 +26,8 @@ type gates struct {
 	approved map[string]bool
 	asking   string // the stage that is asked for
 	answers  chan decision
+	timers   int // that run
+	wakes    chan struct{}
 }
 
 type decision struct {
@@ -33,6 +38,9 @@ type decision struct {
 
 // mayBegin tells whether the operator lets a play begin that is ready otherwise.
 func (r *run) mayBegin(ctx context.Context, p *play) bool {
+	if r.withheld(p) || r.pausing(p) {
+		return false
+	}
 	if why := r.pausedBefore(p); why != "" {
 		r.stop(why)
 		return false
@@ -55,6 +63,31 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 		r.gates.answers <- decision{stage, ok, err}
 	}()
 	return false
+}
+
+// withheld tells whether a play waits for every host to be done: what comes after the
+// upgrade is wrong where some hosts have not had it.
+func (r *run) withheld(p *play) bool {
+	if p.Stage != planner.PostUpgrade && p.Stage != "after" {
+		return false
+	}
+	return slices.ContainsFunc(r.score.plays, func(q *play) bool {
+		return q.Stage != p.Stage && q.Stage != "after" && (q.state == tolerated || q.state == limited || q.state == left && !r.WithoutDependencies)
+	})
+}
+
+// pausing tells whether a batch waits for the pause after the one before it.
+func (r *run) pausing(p *play) bool {
+	wait := p.notBefore.Sub(r.Now())
+	if wait <= 0 {
+		return false
+	}
+	if !p.announced.Equal(p.notBefore) {
+		p.announced = p.notBefore
+		r.gates.timers++
+		time.AfterFunc(wait, func() { r.gates.wakes <- struct{}{} })
+	}
+	return true
 }
 
 func (r *run) needsApproval(stage string) bool {
@@ -84,8 +117,8 @@ func (r *run) decided(d decision) {
 	}
 }
 
-// waits tells whether the operator's answer is outstanding.
-func (r *run) waits() bool { return r.gates.asking != "" && r.stopping == "" }
+// waits tells whether the operator's answer is outstanding, or the end of a pause.
+func (r *run) waits() bool { return (r.gates.asking != "" || r.gates.timers > 0) && r.stopping == "" }
 
 // pausedBefore says why a play is not begun after a pause.
 func (r *run) pausedBefore(p *play) string {

@@ -22,7 +22,9 @@ type play struct {
 	active  []string       // hosts at work now
 	lost    []string       // hosts that failed it in this invocation
 	began   time.Time
-	reached int // the furthest of units that began in this invocation
+	// notBefore holds the next batch back for a pause.
+	notBefore, announced time.Time
+	reached              int // the furthest of units that began in this invocation
 }
 
 // playState is how far a play is.
@@ -33,12 +35,16 @@ const (
 	running
 	ended
 	failed
-	partial // hosts are left that this invocation does not take
-	left    // not selected
+	tolerated // some hosts failed, no more than may
+	partial   // hosts are left that this invocation does not take, by a percentage
+	limited   // the same, by a limit
+	left      // not selected
 )
 
 // over tells whether a play is out of the way of those behind it.
-func (s playState) over() bool { return s == ended || s == left }
+func (s playState) over() bool {
+	return s == ended || s == tolerated || s == limited || s == left
+}
 
 // unit gives the place of a unit among the play's, or -1.
 func (p *play) unit(id string) int {

@@ -25,7 +25,7 @@ func (e *UnmetError) Error() string {
 
 // resume takes over what earlier invocations did: nothing, for a new run.
 func (r *run) resume(ctx context.Context) error {
-	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
+	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1), wakes: make(chan struct{}, 16)}
 	if r.Journal != nil {
 		if err := r.load(ctx); err != nil {
 			return err
@@ -126,7 +126,7 @@ func (r *run) narrow() error {
 		return nil
 	}
 	for _, p := range r.score.plays {
-		if p.state == waiting && !r.has(p) {
+		if p.state == waiting && (!r.has(p) || p.members != nil && len(p.take) == 0) {
 			p.state = left
 		}
 	}

@@ -105,13 +105,14 @@ type night struct {
 	tree    *playbooks.Tree
 	run     journal.RunID
 	options runner.Options
+	now     func() time.Time
 }
 
 func newNight(t testing.TB, plan *planner.Plan) *night {
 	t.Helper()
 	tree, err := playbooks.Render(plan)
 	require.NoError(t, err)
-	return &night{site: newSite(plan), dir: t.TempDir(), tree: tree}
+	return &night{site: newSite(plan), dir: t.TempDir(), tree: tree, now: func() time.Time { return time.Unix(1, 0) }}
 }
 
 // goOn runs the plan; upstep is killed at a write of the journal, if that is not 0.
@@ -142,7 +143,7 @@ func (n *night) goOn(t testing.TB, killAt int, children bool) attempt {
 		defer close(done)
 		a.result, a.err = runner.Run(ctx, nil, runner.Config{
 			Plan: n.plan, Tree: n.tree, Executor: n, Journal: j, Run: n.run, Folder: fmt.Sprintf("runs/%s", n.run),
-			Report: func(e event.Event) { a.events = append(a.events, e) }, Now: func() time.Time { return time.Unix(1, 0) },
+			Report: func(e event.Event) { a.events = append(a.events, e) }, Now: n.now,
 			Options: n.options,
 		})
 		a.killed = false
@@ -409,4 +410,49 @@ func TestParallelismBoundsTheProcesses(t *testing.T) {
 	n.requireOrder(t)
 	n.requireOnce(t)
 	require.Equal(t, 1, n.most)
+}
+
+func TestALimitGoesThroughEverythingOnItsHosts(t *testing.T) {
+	n := newNight(t, project(t, write(t, strings.Replace(rolling, "depends_on: [db]\n", "", 1)), rollingHosts))
+	n.options.Hosts = []string{"d1", "a1", "w3"}
+	a := n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Stopped, a.result.State)
+	require.Equal(t, 1, n.ran["control-plane/1/step3/Db d1"])
+	require.Equal(t, 1, n.ran["non-control-plane/1/restore/Web w3"])
+	require.Zero(t, n.ran["control-plane/1/step3/Db d2"])
+	require.Zero(t, n.ran["after/1 manager"], "what comes after waits for all hosts")
+	n.options.Hosts = nil
+	a = n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Done, a.result.State)
+	n.requireOnce(t)
+}
+
+func TestToleratedFailuresHoldBackWhatComesAfter(t *testing.T) {
+	n := newNight(t, project(t, write(t, strings.Replace(rolling, "batch: [1, 2]", "batch: [1, 2], max_failures: 1", 1)), rollingHosts))
+	n.fail = func(unit, host string) bool { return unit == "non-control-plane/1/step2/Web" && host == "w2" }
+	a := n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Failing, a.result.State)
+	for _, h := range []string{"w1", "w3", "w4", "w5"} {
+		require.Equal(t, 1, n.ran["non-control-plane/1/restore/Web "+h], h)
+	}
+	require.Zero(t, n.ran["after/1 manager"])
+	n.fail = nil
+	a = n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Done, a.result.State)
+	require.Equal(t, 1, n.ran["after/1 manager"])
+}
+
+func TestAPauseHoldsTheNextBatchBack(t *testing.T) {
+	n := newNight(t, project(t, write(t, strings.Replace(rolling, "batch: [1, 2]", "batch: [3], pause: 1s", 1)), rollingHosts))
+	n.now = time.Now
+	began := time.Now()
+	a := n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Done, a.result.State)
+	require.GreaterOrEqual(t, time.Since(began), time.Second)
+	n.requireOnce(t)
 }

@@ -227,6 +227,9 @@ func (r *run) receive(ctx context.Context, stop <-chan string) {
 	case ok := <-r.gates.answers:
 		r.decided(ok)
 		return
+	case <-r.gates.wakes:
+		r.gates.timers--
+		return
 	case <-done:
 		r.stop("interrupted")
 		r.terminate()

@@ -16,7 +16,7 @@ type Selection struct {
 	WithoutDependencies bool
 }
 
-func (s Selection) narrow() bool { return len(s.Stages)+len(s.Roles)+len(s.Steps) > 0 }
+func (s Selection) narrow() bool { return len(s.Stages)+len(s.Roles)+len(s.Steps)+len(s.Hosts) > 0 }
 
 // has tells whether a play is chosen. Steps choose among plays of one step; a rolling
 // role's batches go through all of theirs.
