@@ -27,7 +27,9 @@ type lane struct {
 	began   bool         // the current play did, after its answer
 	reached int          // the furthest unit of the current play that began
 	trouble string       // what the process said of its own failure
-	at      map[string]*seat
+	// rebooted are hosts whose facts are those of before.
+	rebooted []string
+	at       map[string]*seat
 }
 
 // seat is how far a host is in the lane's current play.
@@ -99,7 +101,11 @@ func (r *run) atGate(ctx context.Context, l *lane, ready []*play) {
 	case r.stopping != "" || !l.wanted():
 		r.answer(l, event.Answer{Do: event.Stop})
 	case id == "": // it names the role's hosts and gathers their facts
-		r.answer(l, event.Answer{Do: event.Go, Hosts: l.allHosts()})
+		r.answer(l, event.Answer{Do: event.Go, Hosts: l.allHosts(), Forget: l.rebooted})
+		l.rebooted = nil
+	case len(l.rebooted) > 0:
+		// What is known of a host is that of before: another process gathers it anew.
+		r.answer(l, event.Answer{Do: event.Stop})
 	case p == nil || p.state != waiting:
 		r.answer(l, event.Answer{Do: event.Skip})
 	case l.passed(p):
@@ -289,6 +295,9 @@ func (r *run) move(l *lane, e event.Event) bool {
 	s := l.at[e.Host]
 	if s == nil {
 		return true // a host that was added
+	}
+	if (e.Kind == event.OK || e.Kind == event.Changed) && e.Task != nil && strings.TrimPrefix(e.Task.Action, "ansible.builtin.") == "reboot" {
+		l.rebooted = append(l.rebooted, e.Host)
 	}
 	p := l.current
 	own := e.Task != nil && !strings.Contains(e.Task.File, "/") // the play's, not a unit's

@@ -41,7 +41,40 @@ func (r *run) resume(ctx context.Context) error {
 		r.values.add(0, values)
 	}
 	r.choose()
-	return r.narrow()
+	if err := r.narrow(); err != nil {
+		return err
+	}
+	return r.undecided()
+}
+
+// UndecidedError says that a task that must run once may have run or not.
+type UndecidedError struct{ Unit string }
+
+// Error names the unit.
+func (e *UndecidedError) Error() string {
+	return e.Unit + " holds a task that runs once, and how it ended is unknown"
+}
+
+// Hint says how to decide.
+func (e *UndecidedError) Hint() string {
+	return "look at the hosts: if it was done, upstep skip RUN " + e.Unit + " --reason TEXT; if not, --rerun " + e.Unit
+}
+
+// undecided refuses to guess about what runs once.
+func (r *run) undecided() error {
+	for _, p := range r.score.plays {
+		for _, u := range p.units {
+			if p.state != waiting || !u.Once || slices.Contains(r.Rerun, u.ID) {
+				continue
+			}
+			for _, h := range r.done.Units[u.ID].Hosts {
+				if h.State == journal.Unknown {
+					return &UndecidedError{u.ID}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // load reads what the run did.
@@ -54,7 +87,14 @@ func (r *run) load(ctx context.Context) (err error) {
 func (r *run) did(p *play, host string) bool {
 	return !slices.ContainsFunc(p.units, func(u planner.Unit) bool {
 		unit := r.done.Units[u.ID]
-		return slices.Contains(r.Rerun, u.ID) || !unit.Hosts[host].State.Passed() && unit.State != journal.Skipped
+		switch {
+		case slices.Contains(r.Rerun, u.ID):
+			return true
+		case unit.State == journal.Skipped, unit.Hosts[host].State.Passed():
+			return false
+		}
+		// What runs once has run for all, also for a host that came later.
+		return !u.Once || !anyEnded(unit)
 	})
 }
 

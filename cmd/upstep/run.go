@@ -21,7 +21,8 @@ import (
 // runFlags is what the flags of run say.
 type runFlags struct {
 	runner.Options
-	fresh          bool // --new
+	plan           string // the document, none: the project's
+	fresh          bool   // --new
 	acceptChanged  bool
 	check, diff    bool
 	skipTags       []string
@@ -32,20 +33,28 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run [-- ANSIBLE OPTIONS]",
+		Use:   "run [PLAN] [-- ANSIBLE OPTIONS]",
 		Short: "Run the plan, or go on with it",
 		Long: `Run the plan with ansible-playbook, step by step, on real hosts. What was done is
 written down in .upstep/ as it happens: the same command goes on after a failure, an
 interruption or a crash, and touches no host again that has ended a unit.
 
+Without PLAN the project is planned now. PLAN is a document that upstep emit or upstep
+plan --save wrote: it runs as it was reviewed, and is refused when a file of its tree was
+changed or the inventory has other hosts.
+
 Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`,
-		Example: "  upstep run\n  upstep run --stage control-plane        # the rest another night\n  upstep run --check --diff\n  upstep run -- --vault-password-file ~/.vault",
+		Example: "  upstep run\n  upstep run --stage control-plane        # the rest another night\n  upstep run --check --diff\n  upstep run playbooks/plan.json          # what was reviewed\n  upstep run -- --vault-password-file ~/.vault",
 		Args: func(cmd *cobra.Command, args []string) error {
 			at := cmd.ArgsLenAtDash()
 			if at < 0 {
 				at = len(args)
 			}
 			f.ansibleOptions = args[at:]
+			if at == 1 {
+				f.plan = args[0]
+				return nil
+			}
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
@@ -77,14 +86,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
 	}
-	plan, err := a.load(ctx)
-	if err != nil {
-		return err
-	}
-	if !plan.HostsKnown {
-		return usageError{errors.New("a run needs hosts"), "-i names the inventory"}
-	}
-	tree, err := playbooks.Render(plan)
+	plan, tree, err := a.loadPlan(ctx, f.plan)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
+)
+
+// loadPlan gives the plan to run and its tree: the project's, planned now, or the one of
+// a document, which is run as it stands and never read from the sources again.
+func (a *app) loadPlan(ctx context.Context, file string) (*planner.Plan, *playbooks.Tree, error) {
+	if file == "" {
+		plan, err := a.load(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !plan.HostsKnown {
+			return nil, nil, usageError{errors.New("a run needs hosts"), "-i names the inventory"}
+		}
+		tree, err := playbooks.Render(plan)
+		if err != nil {
+			return nil, nil, err
+		}
+		a.compareEmitted(tree)
+		return plan, tree, nil
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("read the plan: %w", err), "upstep emit writes plan.json into its folder; upstep plan --save writes one elsewhere"}
+	}
+	plan, err := planner.Decode(text)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s: %w", file, err), "name a plan document of this version of upstep"}
+	}
+	if err := a.bind(ctx, plan); err != nil {
+		return nil, nil, err
+	}
+	tree, err := a.treeOf(plan, file, text)
+	return plan, tree, err
+}
+
+// compareEmitted says when what was emitted for review is not what is going to run.
+func (a *app) compareEmitted(tree *playbooks.Tree) {
+	const dir = "playbooks"
+	if _, err := os.Stat(filepath.Join(a.path(dir), playbooks.SumsFile)); err != nil {
+		return
+	}
+	if w, err := playbooks.Compare(a.path(dir), tree); err != nil || !w.Empty() {
+		a.errorf("%s is not what runs now: it was emitted from other input, or changed by hand\n  hint: upstep emit --check tells how it differs\n", a.path(dir))
+	}
+}
+
+// bind gives a plan its hosts, or refuses one whose hosts are others now.
+func (a *app) bind(ctx context.Context, plan *planner.Plan) error {
+	inv, err := a.readInventory(ctx)
+	if err != nil {
+		return err
+	}
+	if inv == nil {
+		return usageError{errors.New("a run needs hosts"), "-i names the inventory"}
+	}
+	changes, err := plan.Bind(inv)
+	if err != nil {
+		return usageError{err, "upstep plan -i INVENTORY --save plan.json"}
+	}
+	for _, c := range changes {
+		a.errorf("%s\n", c)
+	}
+	if len(changes) > 0 {
+		return codeError{errors.New("the inventory is not the one that was planned for\n  hint: plan again; --exclude HOST goes on without a host"), exitStale}
+	}
+	return nil
+}
+
+// differing names the files of a tree that are not as they were emitted.
+func (a *app) differing(w playbooks.Written) {
+	for _, group := range []struct {
+		what  string
+		files []string
+	}{{"missing", w.Created}, {"changed", w.Changed}, {"does not belong", w.Removed}} {
+		for _, f := range group.files {
+			a.errorf("%s: %s\n", f, group.what)
+		}
+	}
+}
+
+// treeOf renders the tree of a document. Where the document stands in a tree, every file
+// of it must be as it was emitted.
+func (a *app) treeOf(plan *planner.Plan, file string, text []byte) (*playbooks.Tree, error) {
+	dir := filepath.Dir(file)
+	if err := playbooks.ReadAssets(dir, plan); err != nil {
+		return nil, codeError{fmt.Errorf("%w\n  hint: run the plan.json that upstep emit wrote, where it stands; or emit again", err), exitStale}
+	}
+	written, err := planner.Decode(text) // without the hosts that were bound now
+	if err != nil {
+		return nil, err
+	}
+	if err := playbooks.ReadAssets(dir, written); err != nil {
+		return nil, err
+	}
+	tree, err := playbooks.Render(written)
+	if err != nil {
+		return nil, err
+	}
+	if filepath.Base(file) == "plan.json" {
+		if _, err := os.Stat(filepath.Join(dir, playbooks.SumsFile)); err == nil {
+			w, err := playbooks.Compare(dir, tree)
+			var edited *playbooks.EditedError
+			if err != nil && !errors.As(err, &edited) {
+				return nil, err
+			}
+			if edited != nil || !w.Empty() {
+				a.differing(w)
+				return nil, codeError{fmt.Errorf("%s is not as it was emitted\n  hint: emit again and review it", dir), exitStale}
+			}
+		}
+	}
+	return tree, nil
+}
