@@ -28,11 +28,15 @@ func main() {
 	rounds := flag.Int("rounds", 5, "paired runs of each size")
 	parse := flag.String("parse", "", "only parse this folder (what the benchmark compares with)")
 	most := flag.Int("most", 10000, "largest number of services")
+	lab := flag.String("lab", "", "inventory of hosts h1 to h5: measure runs on them instead")
 	flag.Parse()
 	var err error
-	if *parse != "" {
+	switch {
+	case *lab != "":
+		err = measureRuns(*upstep, *lab, *rounds)
+	case *parse != "":
 		err = parseAll(*parse)
-	} else {
+	default:
 		err = measure(*upstep, *rounds, *most)
 	}
 	if err != nil {

@@ -269,6 +269,10 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
+	// Facts are gathered anew by each invocation: hosts may have changed since.
+	if err := os.RemoveAll(filepath.Join(s.root, s.folder, "facts")); err != nil {
+		return err
+	}
 	stop := make(chan string, 1)
 	s.takePatience(stop)
 	v := newRunView(s)
@@ -283,7 +287,14 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 			},
 		},
 	})
-	if err != nil {
+	var unmet *runner.UnmetError
+	var undecided *runner.UndecidedError
+	switch {
+	case errors.As(err, &unmet):
+		return usageError{err, "select it too, or say --without-dependencies"}
+	case errors.As(err, &undecided):
+		return usageError{err, undecided.Hint()}
+	case err != nil:
 		return err
 	}
 	if s.journal != nil {
