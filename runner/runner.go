@@ -228,7 +228,7 @@ func (r *run) receive(ctx context.Context, stop <-chan string) {
 		r.decided(ok)
 		return
 	case <-done:
-		r.stop("interrupted")
+		r.stop(interruption(ctx))
 		r.terminate()
 		return
 	}
@@ -255,6 +255,14 @@ func (r *run) stop(why string) {
 		r.stopping = why
 		r.report(event.Event{Kind: event.Note, Message: why + ": nothing more begins; what is at work ends"})
 	}
+}
+
+// interruption says why a context was cancelled, where whoever did it said so.
+func interruption(ctx context.Context) string {
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err.Error()
+	}
+	return "interrupted"
 }
 
 func (r *run) terminate() {
