@@ -86,7 +86,8 @@ func counted(n map[string]int, order []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// notServing names the hosts that do not serve: they must not be forgotten.
+// notServing names the hosts that do not serve, those that stand alike together: they
+// must not be forgotten.
 func (a *app) notServing(list []hostStatus, all bool) {
 	const most = 20
 	if len(list) == 0 {
@@ -94,12 +95,21 @@ func (a *app) notServing(list []hostStatus, all bool) {
 	}
 	a.printf("\nout of traffic\n")
 	slices.SortStableFunc(list, func(x, y hostStatus) int { return rank(x) - rank(y) })
-	for n, h := range list {
-		if n == most && !all {
-			a.printf("  and %d more; --hosts names them\n", len(list)-most)
-			break
+	for len(list) > 0 {
+		role, text := list[0].Role, standText(list[0])
+		alike := func(h hostStatus) bool { return h.Role == role && standText(h) == text }
+		var names []string
+		for _, h := range list {
+			if alike(h) {
+				names = append(names, h.Host)
+			}
 		}
-		a.paragraph("  ", fmt.Sprintf("%s (%s): %s", h.Host, h.Role, standText(h)))
+		limit := most
+		if all {
+			limit = len(names)
+		}
+		a.paragraph("  ", fmt.Sprintf("%s (%s): %s", shortened(names, limit), role, text))
+		list = slices.DeleteFunc(slices.Clone(list), alike)
 	}
 }
 
@@ -220,8 +230,11 @@ func trackRows(label string, t trackStatus, hosts bool) []statusRow {
 func (a *app) rows(rows []statusRow) {
 	const longest = 30 // a step may be named at any length
 	label, state := 0, 0
-	for _, r := range rows {
-		label, state = max(label, min(len(r.label), longest)), max(state, len(r.state))
+	for i, r := range rows {
+		if len(r.label) > longest {
+			rows[i].label = strings.ToValidUTF8(r.label[:longest-3], "") + "..."
+		}
+		label, state = max(label, len(rows[i].label)), max(state, len(r.state))
 	}
 	for _, r := range rows {
 		a.paragraph(fmt.Sprintf("  %-*s   %-*s   ", label, r.label, state, r.state), r.text)
