@@ -40,7 +40,7 @@ func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, err
 			r.stop(why)
 		case <-done:
 			done = nil
-			r.stop("interrupted")
+			r.stop(interruption(ctx))
 			go func(p Process) { _ = p.Terminate() }(l.process)
 		}
 		if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {

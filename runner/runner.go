@@ -118,11 +118,13 @@ type run struct {
 	record   record
 	values   valueLog
 	stopping string // why no play is begun any more
-	gates    gates
-	failures []Failure
-	finished []string
-	number   int // of the last process
-	done     journal.Progress
+	// interrupted: processes at work were told to end.
+	interrupted bool
+	gates       gates
+	failures    []Failure
+	finished    []string
+	number      int // of the last process
+	done        journal.Progress
 }
 
 // message is what a process told.
@@ -215,7 +217,7 @@ func (r *run) abandon() {
 func (r *run) receive(ctx context.Context, stop <-chan string) {
 	const most = 500
 	done := ctx.Done()
-	if r.stopping != "" && ctx.Err() != nil {
+	if r.interrupted {
 		done = nil // told already: now the processes tell of their ends
 	}
 	select {
@@ -231,7 +233,8 @@ func (r *run) receive(ctx context.Context, stop <-chan string) {
 		r.gates.timers--
 		return
 	case <-done:
-		r.stop("interrupted")
+		r.interrupted = true // it may have been stopped before, so that stopping does not say it
+		r.stop(interruption(ctx))
 		r.terminate()
 		return
 	}
@@ -258,6 +261,14 @@ func (r *run) stop(why string) {
 		r.stopping = why
 		r.report(event.Event{Kind: event.Note, Message: why + ": nothing more begins; what is at work ends"})
 	}
+}
+
+// interruption says why a context was cancelled, where whoever did it said so.
+func interruption(ctx context.Context) string {
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err.Error()
+	}
+	return "interrupted"
 }
 
 func (r *run) terminate() {

@@ -24,9 +24,8 @@ import (
 // load reads the project and plans it. All problems are shown; with an error among
 // them there is no plan, and the error is source.Problems.
 func (a *app) load(ctx context.Context) (*planner.Plan, error) {
-	info, err := os.Stat(a.dir)
-	if err != nil || !info.IsDir() {
-		return nil, usageError{fmt.Errorf("%s is no folder", cmp.Or(a.dir, `""`)), "-C names the project's folder"}
+	if err := a.needFolder(); err != nil {
+		return nil, err
 	}
 	w, sink, err := a.read(ctx)
 	if err != nil {
@@ -55,6 +54,14 @@ func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 	}
 	a.problems = found
 	return plan, nil
+}
+
+// needFolder refuses a folder that there is not.
+func (a *app) needFolder() error {
+	if info, err := os.Stat(a.dir); err != nil || !info.IsDir() {
+		return usageError{fmt.Errorf("%s is no folder", cmp.Or(a.dir, `""`)), "-C names the project's folder"}
+	}
+	return nil
 }
 
 // read gathers what a plan is made of.

@@ -90,7 +90,8 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := journal.Lock(a.dir, journal.Owner{Who: a.who(), Since: time.Now()})
+	since := time.Now()
+	held, err := journal.Lock(a.dir, journal.Owner{Who: a.who(), Since: since})
 	if err != nil {
 		return err
 	}
@@ -105,6 +106,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	s.since = since
 	err = s.execute(ctx, tree)
 	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
 }
@@ -130,6 +132,11 @@ type invocation struct {
 	root    string // the journal's folder, or a temporary one
 	folder  string // of the run, below root
 	done    journal.Progress
+
+	since      time.Time   // it has had the lock
+	outcome    string      // how it ended, for the journal
+	unapproved string      // the stage that waits for approval
+	lines      chan string // what is typed; nil until something is asked
 }
 
 // invoke opens the journal and decides whether this goes on with a run.
@@ -273,12 +280,14 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	if err := os.RemoveAll(filepath.Join(s.root, s.folder, "facts")); err != nil {
 		return err
 	}
-	stop := make(chan string, 1)
+	stop := make(chan string, 2) // a signal and a request
 	s.takePatience(stop)
+	ctx, over := s.heed(ctx, stop)
+	defer over()
 	v := newRunView(s)
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
-		Report: v.report, Now: time.Now, Options: s.flags.Options,
+		Report: v.report, Now: time.Now, Options: s.flags.Options, Approve: s.approve,
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
@@ -297,6 +306,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	case err != nil:
 		return err
 	}
+	s.outcome = outcomeOf(res)
 	if s.journal != nil {
 		if s.done, err = s.journal.Progress(context.WithoutCancel(ctx), s.run); err != nil {
 			return err
@@ -310,7 +320,7 @@ func (s *invocation) close(ctx context.Context, result error) error {
 	if s.journal == nil {
 		return os.RemoveAll(s.root)
 	}
-	code, outcome := exitDone, ""
+	code, outcome := exitDone, s.outcome
 	var c codeError
 	switch {
 	case errors.As(result, &c):

@@ -105,7 +105,7 @@ func (v *runView) summary(res runner.Result, done journal.Progress) error {
 		v.printf("mend it, then the same command goes on\n  upstep run%s\n", v.sameFlags())
 		return codeError{code: exitFailed}
 	default:
-		v.printf("upstep run%s\n", v.sameFlags())
+		v.printf("%supstep run%s\n", v.approveFirst(), v.sameFlags())
 		return codeError{code: exitStopped}
 	}
 }
