@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -21,6 +22,7 @@ import (
 // runFlags is what the flags of run say.
 type runFlags struct {
 	runner.Options
+	viewFlags
 	fresh          bool // --new
 	acceptChanged  bool
 	check, diff    bool
@@ -48,7 +50,9 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			f.ansibleOptions = args[at:]
 			return noArgs(cmd, args[:at])
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.shown(cmd.Context(), f, func(o *outcome, v runView) error { return a.run(cmd.Context(), o, v) })
+		},
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.fresh, "new", false, "begin a new run, and leave an unfinished one as it is")
@@ -66,11 +70,13 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
 	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	f.add(cmd)
 	return cmd
 }
 
-// run runs the plan of the project.
-func (a *app) run(ctx context.Context, f runFlags) (err error) {
+// run runs the plan of the project, and fills in how it ended.
+func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
+	f := o.flags
 	switch runner.Pause(f.pauseAfter) {
 	case runner.NoPause, runner.PauseStage, runner.PauseWave, runner.PauseBatch:
 		f.PauseAfter = runner.Pause(f.pauseAfter)
@@ -93,17 +99,16 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
+	o.plan = plan
 	s, err := a.invoke(ctx, plan, f)
 	var done doneError
 	if errors.As(err, &done) {
-		a.printf("%v\n", done)
-		a.printf("\nnext: upstep run --new%s runs it again\n", a.sameFlags())
-		return nil
+		return o.already(done)
 	}
 	if err != nil {
 		return err
 	}
-	err = s.execute(ctx, tree)
+	err = s.execute(ctx, tree, o, v)
 	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
 }
 
@@ -120,14 +125,15 @@ func (a *app) who() journal.Who {
 // invocation is one invocation of a run: its journal and folder.
 type invocation struct {
 	*app
-	flags   runFlags
-	plan    *planner.Plan
-	journal *journal.Journal // nil with --check
-	run     journal.RunID
-	number  int    // of the invocation
-	root    string // the journal's folder, or a temporary one
-	folder  string // of the run, below root
-	done    journal.Progress
+	flags    runFlags
+	plan     *planner.Plan
+	journal  *journal.Journal // nil with --check
+	run      journal.RunID
+	number   int    // of the invocation
+	root     string // the journal's folder, or a temporary one
+	folder   string // of the run, below root
+	done     journal.Progress
+	complete bool // every unit has ended
 }
 
 // invoke opens the journal and decides whether this goes on with a run.
@@ -256,7 +262,7 @@ func (s *invocation) compare(ctx context.Context) error {
 }
 
 // execute runs, and tells how it ended.
-func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
+func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outcome, v runView) error {
 	dir, err := filepath.Abs(filepath.Join(s.root, s.folder, "playbooks"))
 	if err != nil {
 		return err
@@ -269,10 +275,14 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	}
 	stop := make(chan string, 1)
 	s.takePatience(stop)
-	v := newRunView(s)
+	o.run, o.root, o.ledger = s.run, s.root, newLedger(s.plan, s.done, time.Now())
+	if s.journal != nil {
+		// An estimate is a convenience: without it the run goes on.
+		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
+	}
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
-		Report: v.report, Now: time.Now, Options: s.flags.Options,
+		Report: func(e event.Event) { o.ledger.take(e); v.report(o.ledger, e) }, Now: time.Now, Options: s.flags.Options,
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
@@ -289,7 +299,8 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 			return err
 		}
 	}
-	return v.summary(res, s.done)
+	s.complete = res.State == runner.Done
+	return o.finish(res, s.done)
 }
 
 // close writes down how the invocation ended.
@@ -307,7 +318,7 @@ func (s *invocation) close(ctx context.Context, result error) error {
 	}
 	err := s.journal.Write(ctx, s.run, func(t *journal.Tx) error {
 		t.InvocationEnded(s.number, code, outcome, time.Now())
-		if code == exitDone {
+		if s.complete {
 			t.RunState(journal.Done, time.Now())
 		}
 		return nil
