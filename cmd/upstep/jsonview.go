@@ -40,7 +40,7 @@ func (v *jsonView) report(_ *ledger, e event.Event) {
 }
 
 func (v *jsonView) end(o outcome) {
-	v.out.put(jsonLine(o), true)
+	v.out.put(jsonLine(o.line()), true)
 	v.out.close()
 	if o.code != exitDone {
 		o.summary(o.stderr)

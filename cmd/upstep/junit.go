@@ -90,7 +90,7 @@ func (o *outcome) report(problem error) junitSuites {
 	// What no host can be blamed for.
 	for _, f := range o.result.Failures {
 		if len(f.Hosts) == 0 {
-			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: cmp.Or(f.Unit, "run"), Class: "run", Error: trouble(f)}}})
+			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: cmp.Or(f.Unit, "run"), Class: "run", Error: trouble(f, o.root)}}})
 		}
 	}
 	var code codeError
@@ -147,7 +147,7 @@ func (o *outcome) preflightSuite() junitSuite {
 		}
 		for _, f := range failed[h] {
 			c := junitCase{Name: cmp.Or(f.Unit, preflightStage) + " " + h, Class: preflightStage}
-			c.blame(f)
+			c.blame(f, o.root)
 			s.Cases = append(s.Cases, c)
 		}
 	}
@@ -180,7 +180,7 @@ func (o *outcome) cases(suite *junitSuite, s *sheet) {
 			}
 			switch {
 			case w.failure != nil:
-				c.blame(*w.failure)
+				c.blame(*w.failure, o.root)
 			case w.state == journal.Unknown:
 				c.Error = &junitTrouble{Message: "nobody saw how it ended", Type: string(journal.Unknown)}
 			case w.state == journal.Stopped, w.state == journal.Started:
@@ -198,14 +198,14 @@ func (o *outcome) cases(suite *junitSuite, s *sheet) {
 }
 
 // blame puts a failure into a case.
-func (c *junitCase) blame(f runner.Failure) {
+func (c *junitCase) blame(f runner.Failure, root string) {
 	if f.Task != nil {
 		c.File, c.Line, _ = strings.Cut(place(f.Task), ":")
 	}
 	if f.State == journal.Failed {
-		c.Failure = trouble(f)
+		c.Failure = trouble(f, root)
 	} else {
-		c.Error = trouble(f)
+		c.Error = trouble(f, root)
 	}
 }
 
@@ -219,10 +219,10 @@ func (c *junitCase) changed(tasks []*event.Task) {
 	c.Failure = &junitTrouble{Message: "changed by " + lines[0], Type: "changed", Text: strings.Join(lines, "\n")}
 }
 
-func trouble(f runner.Failure) *junitTrouble {
+func trouble(f runner.Failure, root string) *junitTrouble {
 	var b strings.Builder
 	for _, part := range []struct{ name, text string }{
-		{"task", taskOf(f.Task)}, {"source", place(f.Task)}, {"message", f.Message}, {"stderr", f.Stderr}, {"stdout", f.Stdout}, {"log", f.Folder},
+		{"task", taskOf(f.Task)}, {"source", place(f.Task)}, {"message", f.Message}, {"stderr", f.Stderr}, {"stdout", f.Stdout}, {"log", logOf(f, root)},
 	} {
 		if text := strings.TrimSpace(clean(part.text)); text != "" {
 			fmt.Fprintf(&b, "%s: %s\n", part.name, text)

@@ -20,8 +20,8 @@ type row struct {
 }
 
 const (
-	atWork = iota
-	hasFailed
+	hasFailed = iota
+	atWork
 	waits
 	isDone
 )
@@ -41,7 +41,7 @@ func (l *ledger) frame(width, height int, now time.Time, run string, color bool)
 	lines := []string{fit(head, width), fit(l.where(), width)}
 	var foot []string
 	if out := l.outOfTraffic(l.earlier); len(out) > 0 {
-		foot = append(foot, fit(fmt.Sprintf("out of traffic: %d: %s", len(out), strings.Join(out, ", ")), width))
+		foot = append(foot, fit(fmt.Sprintf("out of traffic (%d): %s", len(out), strings.Join(out, ", ")), width))
 	}
 	if l.halt != "" {
 		foot = append(foot, fit(clean(l.halt), width))
@@ -53,7 +53,7 @@ func (l *ledger) frame(width, height int, now time.Time, run string, color bool)
 	lines = append(lines, l.rows(width, height-len(lines)-len(foot), now, color)...)
 	lines = append(lines, foot...)
 	if color {
-		lines[0] = bold + lines[0]
+		lines[0] = bold + lines[0] + "\x1b[0m"
 	}
 	return lines
 }
@@ -66,11 +66,17 @@ func (l *ledger) where() string {
 	if l.stage == "" {
 		return "getting ready"
 	}
-	for i, st := range l.plan.Stages {
+	var stages []string
+	for _, s := range l.plays {
+		if !slices.Contains(stages, s.Stage) {
+			stages = append(stages, s.Stage)
+		}
+	}
+	for _, st := range l.plan.Stages {
 		if st.Name != l.stage {
 			continue
 		}
-		text := fmt.Sprintf("stage %d/%d %s", i+1, len(l.plan.Stages), st.Name)
+		text := fmt.Sprintf("stage %d/%d %s", slices.Index(stages, st.Name)+1, len(stages), st.Name)
 		var steps []string
 		wave := 0
 		for _, s := range l.plays {
@@ -135,12 +141,12 @@ func (l *ledger) rows(width, most int, now time.Time, color bool) []string {
 			shown = append(shown, all[i])
 		}
 		var parts []string
-		for rank, word := range []string{"at work", "failed", "waiting", "done"} {
+		for rank, word := range []string{"failed", "at work", "waiting", "done"} {
 			if left[rank] > 0 {
 				parts = append(parts, strconv.Itoa(left[rank])+" "+word)
 			}
 		}
-		rest = fmt.Sprintf("%s more: %s", plural(len(all)-len(kept), "role"), strings.Join(parts, ", "))
+		rest = fmt.Sprintf("%s: %s", plural(len(all)-len(kept), "more role"), strings.Join(parts, ", "))
 	}
 	names, counts := 0, 0
 	for _, r := range shown {
@@ -215,17 +221,21 @@ func (l *ledger) row(name string, plays []*sheet, now time.Time) row {
 	switch {
 	case s != nil:
 		r.count = fmt.Sprintf("%d/%d", len(s.done), max(len(s.members), len(s.hosts)))
-		r.doing = l.step(s, true)
-		if s.Batches {
-			r.doing = "batch of " + fewHosts(s.hosts, 2) + ", " + r.doing
+		r.rank = atWork
+		if len(failed) > 0 {
+			r.rank = hasFailed
 		}
+		r.doing = l.step(s, true)
 		if s.task != nil {
 			r.doing += ": " + clean(s.task.Name)
 			if len(s.hosts) > 1 {
 				r.doing += fmt.Sprintf(" %d/%d", len(s.through), len(s.hosts))
 			}
 		}
-		r.doing = clock(now.Sub(s.began)) + "  " + r.doing
+		if s.Batches {
+			r.doing += "  on " + fewHosts(s.hosts, 2)
+		}
+		r.doing = clock(now.Sub(s.began)) + "  " + strings.TrimPrefix(r.doing, "  ")
 	case len(failed) > 0:
 		r.rank, r.count = hasFailed, fmt.Sprintf("%d/%d", len(plays[0].members)-len(failed), len(plays[0].members))
 	case over == len(plays):

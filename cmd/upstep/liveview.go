@@ -74,7 +74,7 @@ func (v *liveView) report(l *ledger, e event.Event) {
 	switch {
 	case e.Kind == event.RunStart:
 		v.run = e.Run
-	case lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended":
+	case lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
 		v.told = append(v.told, e)
 	}
 	ask := e.Kind == event.Wait
@@ -189,7 +189,7 @@ func (v *liveView) change(told []event.Event, frame []string, rows int, whole bo
 			b.WriteString("\r\n")
 		}
 		if i >= len(old) || old[i] != line {
-			b.WriteString(line + "\x1b[0m\x1b[K")
+			b.WriteString(line + "\x1b[K")
 		}
 	}
 	if len(frame) < len(old) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -78,9 +77,10 @@ func (a *app) shown(ctx context.Context, f runFlags, upgrade func(*outcome, runV
 		o.code = exitStopped
 	}
 	if f.junit != "" {
-		err = errors.Join(err, o.writeJUnit(a.path(f.junit), err))
-		if o.code == exitDone {
-			o.code = codeOf(err)
+		if wrong := o.writeJUnit(a.path(f.junit), err); wrong != nil && err == nil {
+			err, o.code = wrong, exitUnexpected
+		} else if wrong != nil {
+			a.errorf("upstep: %v\n", wrong)
 		}
 	}
 	o.err = err
@@ -232,7 +232,7 @@ func (o *outcome) next() string {
 		on   bool
 		text string
 	}{
-		{f.WithoutDependencies && selected, "--without-dependencies"}, {f.check, "--check"}, {f.diff, "--diff"}, {f.KeepGoing, "--keep-going"},
+		{f.acceptChanged && o.result.State != runner.Done, "--accept-changed"}, {f.WithoutDependencies && selected, "--without-dependencies"}, {f.check, "--check"}, {f.diff, "--diff"}, {f.KeepGoing, "--keep-going"},
 		{f.Yes, "--yes"}, {f.pauseAfter != "", "--pause-after " + f.pauseAfter}, {f.view == "live" || f.view == "plain", "--view " + f.view},
 		{f.output == "json", "--output json"}, {f.junit != "", "--junit " + shellWord(f.junit)}, {f.expectUnchanged, "--expect-unchanged"},
 	} {
@@ -257,8 +257,26 @@ func (o *outcome) unchanged() []change {
 	return o.ledger.changes
 }
 
-// MarshalJSON gives the last line of the events.
-func (o outcome) MarshalJSON() ([]byte, error) {
+// resultLine is the last line of the events.
+type resultLine struct {
+	Kind         string           `json:"kind"`
+	Time         time.Time        `json:"time"`
+	Run          journal.RunID    `json:"run,omitempty"`
+	State        string           `json:"state"`
+	Message      string           `json:"message,omitempty"`
+	Reason       string           `json:"reason,omitempty"`
+	Failures     []runner.Failure `json:"failures"`
+	Changed      []change         `json:"changed,omitempty"`
+	Ended        []string         `json:"ended"`
+	Open         []string         `json:"open"`
+	OutOfTraffic []away           `json:"out_of_traffic"`
+	Seconds      float64          `json:"seconds"`
+	Next         string           `json:"next,omitempty"`
+	ExitCode     int              `json:"exit_code"`
+}
+
+// line gives how it ended as the last line of the events.
+func (o *outcome) line() resultLine {
 	state, message := string(o.result.State), ""
 	if o.nothing != nil {
 		state = string(runner.Done)
@@ -269,29 +287,14 @@ func (o outcome) MarshalJSON() ([]byte, error) {
 			state = "broken"
 		}
 	}
-	if o.err != nil && o.err.Error() != "" {
-		message = o.err.Error()
+	if o.err != nil {
+		message = strings.TrimSpace(o.err.Error())
 	}
-	r := struct {
-		Kind         string           `json:"kind"`
-		Time         time.Time        `json:"time"`
-		Run          journal.RunID    `json:"run,omitempty"`
-		State        string           `json:"state"`
-		Message      string           `json:"message,omitempty"`
-		Reason       string           `json:"reason,omitempty"`
-		Failures     []runner.Failure `json:"failures"`
-		Changed      []change         `json:"changed,omitempty"`
-		Ended        []string         `json:"ended"`
-		Open         []string         `json:"open"`
-		OutOfTraffic []away           `json:"out_of_traffic"`
-		Seconds      float64          `json:"seconds"`
-		Next         string           `json:"next,omitempty"`
-		ExitCode     int              `json:"exit_code"`
-	}{
-		"result", time.Now(), o.run, state, message, o.result.Reason, slices.Clip(o.result.Failures), o.unchanged(), o.result.Ended, o.result.Open,
+	r := resultLine{
+		"result", time.Now(), o.run, state, message, o.result.Reason, o.result.Failures, o.unchanged(), o.result.Ended, o.result.Open,
 		o.standing, o.seconds(), "", o.code,
 	}
-	if o.plan != nil {
+	if o.over && (o.result.State != runner.Done || o.code != exitDone) {
 		r.Next = o.next()
 	}
 	if r.Failures == nil {
@@ -306,7 +309,7 @@ func (o outcome) MarshalJSON() ([]byte, error) {
 	if r.OutOfTraffic == nil {
 		r.OutOfTraffic = []away{}
 	}
-	return json.Marshal(r)
+	return r
 }
 
 func (o *outcome) seconds() float64 {

@@ -38,7 +38,7 @@ func (o *outcome) summary(w io.Writer) {
 		for _, s := range o.standing {
 			say("  %s (%s): %s", s.Host, s.Role, s.Stand)
 			if s.Why != "" {
-				say(", %s", clean(firstLine(s.Why)))
+				say(", %s", fit(clean(firstLine(s.Why)), 100))
 			}
 			say("\n")
 		}
@@ -63,6 +63,9 @@ func (o *outcome) summary(w io.Writer) {
 	say("\nnot done: %s", plural(len(res.Open), "unit"))
 	if len(res.Open) > 0 {
 		say(", the first is %s", res.Open[0])
+		if p := o.ledger.of[res.Open[0]]; p != nil && len(p.done) > 0 && len(p.done) < len(p.members) {
+			say(" (%d of %s done)", len(p.done), plural(len(p.members), "host"))
+		}
 	}
 	say("\n")
 	if res.Reason != "" {
@@ -102,8 +105,8 @@ func (o *outcome) sayFailures(say func(string, ...any)) {
 				say("  %-9s%s\n", part.name, indented(text, mostLines, 11))
 			}
 		}
-		if f.Folder != "" {
-			say("  log:     %s\n", filepath.Join(o.root, f.Folder, "output"))
+		if log := logOf(f, o.root); log != "" {
+			say("  log:     %s\n", log)
 		}
 	}
 }
@@ -157,6 +160,14 @@ func alike(failures []runner.Failure) []runner.Failure {
 		out = append(out, f)
 	}
 	return out
+}
+
+// logOf names the file in which everything stands that Ansible said.
+func logOf(f runner.Failure, root string) string {
+	if f.Folder == "" {
+		return ""
+	}
+	return filepath.Join(root, f.Folder, "output")
 }
 
 // place is where a task was written.
@@ -222,7 +233,7 @@ func duration(seconds float64) string {
 
 // indented gives the last lines of a text; those behind the first are moved in.
 func indented(s string, most, by int) string {
-	lines := strings.Split(s, "\n")
+	lines := slices.DeleteFunc(strings.Split(s, "\n"), func(l string) bool { return strings.TrimSpace(l) == "" })
 	if len(lines) > most {
 		lines = append([]string{fmt.Sprintf("[%d lines before]", len(lines)-most)}, lines[len(lines)-most:]...)
 	}
