@@ -52,7 +52,7 @@ upgrade_tasks:
 	return dir
 }
 
-// seat is a terminal with upstep on it.
+// ptySession is a terminal with upstep on it.
 type ptySession struct {
 	*exec.Cmd
 	pty  *os.File
@@ -112,21 +112,26 @@ func TestLiveViewOnATerminal(t *testing.T) {
 	s := onTerminal(t, dir, 80, 24, "run")
 	go s.read()
 	require.Eventually(t, func() bool { return strings.Contains(s.said(), "Take a while") }, late, 20*time.Millisecond)
-	before := len(s.said())
 	require.NoError(t, pty.Setsize(s.pty, &pty.Winsize{Cols: 40, Rows: 10}))
+	time.Sleep(2 * frameTime) // a frame for the old size may be on its way
+	before := len(s.said())
 	require.Equal(t, exitFailed, s.exit(t), s.said())
 
-	for line := range strings.SplitSeq(s.said()[before:], "\n") {
-		if strings.Contains(line, "units   run") {
-			require.Less(t, len([]rune(clean(line))), 40, "frames are drawn for the new size")
+	frames := 0
+	for line := range strings.SplitSeq(clean(s.said()[before:]), "\n") {
+		if strings.Contains(line, " units ") && strings.HasPrefix(line, "0:") {
+			frames++
+			require.Less(t, len(line), 40, "frames are drawn for the new size")
 		}
 	}
+	require.Positive(t, frames)
 	term := &terminal{columns: 200, rows: 60}
 	_, err := term.Write([]byte(s.said()))
 	require.NoError(t, err)
 	out := term.String()
-	require.Equal(t, 2, strings.Count(out, "Break where it is asked for (services/web.yaml:10)"), "above the frame, and in the summary:\n%s", out)
-	require.Contains(t, out, "\nfailed: all/1/step3/Web\n  hosts:   h1, h2\n")
+	// Two hosts that fail alike stand together unless a frame was drawn between them.
+	require.Contains(t, []int{2, 3}, strings.Count(out, "Break where it is asked for (services/web.yaml:10)"), "above the frame, and in the summary:\n%s", out)
+	require.Contains(t, out, "\nfailed: non-control-plane/1/step3/Web\n  hosts:   h1, h2\n")
 	require.True(t, strings.HasSuffix(out, "next: mend it, then this goes on from there\n  upstep run\n"), out)
 	require.NotContains(t, s.said(), "\x1b[?", "no mode of the terminal is changed")
 }
@@ -210,7 +215,7 @@ func TestJSONAndJUnitOfRealRuns(t *testing.T) {
 	last := lines[len(lines)-1]
 	require.Equal(t, "done", last["state"])
 	require.Len(t, last["changed"], 2)
-	require.Contains(t, stderr, "all/1/step1/Web on h1, h2: Write the version (services/web.yaml:3)")
+	require.Contains(t, stderr, "non-control-plane/1/step1/Web on h1, h2: Write the version (services/web.yaml:3)")
 
 	code, stdout, _ = run("--output", "json")
 	require.Zero(t, code)
@@ -224,7 +229,7 @@ func TestJSONAndJUnitOfRealRuns(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "host-h2")))
 	code, stdout, stderr = run("--new", "--expect-unchanged", "--junit", "j.xml", "--view", "plain")
 	require.Equal(t, exitFailed, code, stderr)
-	require.Contains(t, string(stdout), "\nchanged, though nothing was to: 1 host\n  all/1/step1/Web on h2: Write the version (services/web.yaml:3)\n")
+	require.Contains(t, string(stdout), "\nchanged, though nothing was to: 1 host\n  non-control-plane/1/step1/Web on h2: Write the version (services/web.yaml:3)\n")
 	text, err := os.ReadFile(filepath.Join(dir, "j.xml"))
 	require.NoError(t, err)
 	var suites junitSuites

@@ -460,5 +460,6 @@ func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 func TestTextOfOtherMachinesObeysNothing(t *testing.T) {
 	require.Equal(t, "red? a\nb c", clean("\x1b[31mred\x1b[0m\x01 a\rb\tc"))
 	require.Equal(t, "plain", clean("plain"))
+	require.Equal(t, "more", clean("\x1b[2J\x1b]0;title\x07\x1b(B\x1b7m\x1b[5Aore"))
 	require.NotContains(t, clean("\x1b]0;title\x07\x9b2J\x1b"), "\x1b")
 }

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/runner"
@@ -94,8 +93,13 @@ func (o *outcome) sayFailures(say func(string, ...any)) {
 			unit = "preflight"
 		}
 		say("\n%s: %s\n", f.State, unit)
-		if len(f.Hosts) > 0 {
-			say("  %-9s%s\n", plural(len(f.Hosts), "host")[strings.IndexByte(plural(len(f.Hosts), "host"), ' ')+1:]+":", fewHosts(f.Hosts, 10))
+		switch hosts := slices.Sorted(slices.Values(f.Hosts)); {
+		case len(hosts) == 1:
+			say("  host:    %s\n", hosts[0])
+		case len(hosts) > 10:
+			say("  hosts:   %d: %s\n", len(hosts), fewHosts(hosts, 10))
+		case len(hosts) > 0:
+			say("  hosts:   %s\n", strings.Join(hosts, ", "))
 		}
 		if f.Task != nil {
 			say("  task:    %s\n", clean(f.Task.Name)+inBrackets(place(f.Task)))
@@ -138,6 +142,7 @@ func (o *outcome) sayChanges(say func(string, ...any)) {
 			say("  and %s more\n", plural(len(order)-i, "task"))
 			break
 		}
+		slices.Sort(at[k])
 		say("  %s on %s: %s\n", k.unit, fewHosts(at[k], 10), k.task)
 	}
 }
@@ -198,12 +203,15 @@ func fewHosts(hosts []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), len(hosts)-most)
 }
 
+// escapes are the sequences that terminals obey: colours, movements, titles.
+var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]`)
+
 // clean takes out of a text of other machines what a terminal would obey.
 func clean(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\ufffd' }) {
 		return s
 	}
-	s = text.StripEscape(strings.ToValidUTF8(s, "?"))
+	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "?"), "")
 	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -82,6 +82,7 @@ func wordFlags(cmd *cobra.Command) {
 	words := map[string]string{
 		"directory": "DIR", "services": "DIR", "roles": "PATH", "inventory": "SOURCE", "set": "NAME=VALUE",
 		"inputs": "FILE", "output": "FORMAT", "format": "FORMAT", "save": "FILE", "out": "DIR",
+		"view": "VIEW", "junit": "FILE",
 	}
 	name := func(f *pflag.Flag) {
 		if word := words[f.Name]; word != "" {
