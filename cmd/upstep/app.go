@@ -107,6 +107,17 @@ type codeError struct {
 	code int
 }
 
+// Error is empty where everything was said already.
+func (e codeError) Error() string {
+	if e.error == nil {
+		return ""
+	}
+	return e.error.Error()
+}
+
+// Unwrap gives the error that has the code.
+func (e codeError) Unwrap() error { return e.error }
+
 // errorf writes to standard error; there is nobody left to tell when that fails.
 func (a *app) errorf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.stderr, format, args...)

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -21,8 +24,9 @@ import (
 // runFlags is what the flags of run say.
 type runFlags struct {
 	runner.Options
-	plan           string // the document, none: the project's
-	fresh          bool   // --new
+	plan string // the document, none: the project's
+	viewFlags
+	fresh          bool // --new
 	acceptChanged  bool
 	check, diff    bool
 	skipTags       []string
@@ -57,7 +61,9 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			}
 			return noArgs(cmd, args[:at])
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.shown(cmd.Context(), f, func(o *outcome, v runView) error { return a.run(cmd.Context(), o, v) })
+		},
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.fresh, "new", false, "begin a new run, and leave an unfinished one as it is")
@@ -75,11 +81,13 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
 	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	f.add(cmd)
 	return cmd
 }
 
-// run runs the plan of the project.
-func (a *app) run(ctx context.Context, f runFlags) (err error) {
+// run runs the plan of the project, and fills in how it ended.
+func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
+	f := o.flags
 	switch runner.Pause(f.pauseAfter) {
 	case runner.NoPause, runner.PauseStage, runner.PauseWave, runner.PauseBatch:
 		f.PauseAfter = runner.Pause(f.pauseAfter)
@@ -96,29 +104,56 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
+	o.plan = plan
 	s, err := a.invoke(ctx, plan, f)
 	var done doneError
 	if errors.As(err, &done) {
-		a.printf("%v\n", done)
-		a.printf("\nnext: upstep run --new%s runs it again\n", a.sameFlags())
-		return nil
+		return o.already(done)
 	}
 	if err != nil {
 		return err
 	}
 	s.since = since
-	err = s.execute(ctx, tree)
+	err = s.execute(ctx, tree, o, v)
 	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
 }
 
 // who says who runs this.
 func (a *app) who() journal.Who {
-	w := journal.Who{PID: os.Getpid(), Version: version(), Command: a.args}
+	w := journal.Who{PID: os.Getpid(), Version: version(), Command: withoutSecrets(a.args)}
 	w.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
 		w.User = u.Username
 	}
 	return w
+}
+
+// withoutSecrets gives a command line as the journal keeps it: the values of inputs and
+// of extra variables may be secret.
+func withoutSecrets(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		name, value, joined := strings.Cut(arg, "=")
+		switch {
+		case name == "--set" && joined:
+			out[i] = name + "=" + hideValue(value)
+		case name == "--extra-vars" && joined:
+			out[i] = name + "=******"
+		case strings.HasPrefix(arg, "-e") && len(arg) > 2:
+			out[i] = "-e******"
+		case i > 0 && args[i-1] == "--set":
+			out[i] = hideValue(arg)
+		case i > 0 && (args[i-1] == "-e" || args[i-1] == "--extra-vars") && !strings.HasPrefix(arg, "@"):
+			out[i] = "******"
+		}
+	}
+	return out
+}
+
+// hideValue hides what stands behind the =.
+func hideValue(set string) string {
+	name, _, _ := strings.Cut(set, "=")
+	return name + "=******"
 }
 
 // invocation is one invocation of a run: its journal and folder.
@@ -137,6 +172,7 @@ type invocation struct {
 	outcome    string      // how it ended, for the journal
 	unapproved string      // the stage that waits for approval
 	lines      chan string // what is typed; nil until something is asked
+	complete   bool        // every unit has ended
 }
 
 // invoke opens the journal and decides whether this goes on with a run.
@@ -265,7 +301,7 @@ func (s *invocation) compare(ctx context.Context) error {
 }
 
 // execute runs, and tells how it ended.
-func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
+func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outcome, v runView) error {
 	dir, err := filepath.Abs(filepath.Join(s.root, s.folder, "playbooks"))
 	if err != nil {
 		return err
@@ -284,10 +320,14 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
-	v := newRunView(s)
+	o.run, o.root, o.ledger = s.run, s.root, newLedger(s.plan, s.done, time.Now())
+	if s.journal != nil {
+		// An estimate is a convenience: without it the run goes on.
+		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
+	}
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
-		Report: v.report, Now: time.Now, Options: s.flags.Options, Approve: s.approve,
+		Report: func(e event.Event) { o.ledger.take(e); v.report(o.ledger, e) }, Now: time.Now, Options: s.flags.Options, Approve: s.approve,
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
@@ -312,7 +352,9 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree) error {
 			return err
 		}
 	}
-	return v.summary(res, s.done)
+	s.complete = res.State == runner.Done
+	o.first = s.approveFirst()
+	return o.finish(res, s.done)
 }
 
 // close writes down how the invocation ended.
@@ -330,7 +372,7 @@ func (s *invocation) close(ctx context.Context, result error) error {
 	}
 	err := s.journal.Write(ctx, s.run, func(t *journal.Tx) error {
 		t.InvocationEnded(s.number, code, outcome, time.Now())
-		if code == exitDone {
+		if s.complete {
 			t.RunState(journal.Done, time.Now())
 		}
 		return nil

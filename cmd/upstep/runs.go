@@ -271,7 +271,7 @@ func outcomeOf(res runner.Result) string {
 	}
 	text += " " + string(f.State)
 	if len(f.Hosts) > 0 {
-		text += " on " + fewHosts(f.Hosts)
+		text += " on " + fewHosts(f.Hosts, 4)
 	}
 	if f.Message != "" {
 		text += ": " + firstLine(f.Message)

@@ -1,183 +1,321 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/runner"
+	"github.com/upstep/upstep/source"
 )
 
-// runView tells of a run in lines: one for each unit that begins or ends, one for each
-// failure.
-type runView struct {
-	*invocation
-	changed map[string]bool // hosts that the unit changed, by unit and host
-	began   time.Time
+// runView shows a run to people or to programs.
+type runView interface {
+	// report shows an event. It does not wait for whoever reads the output.
+	report(l *ledger, e event.Event)
+	// end shows how it ended, and waits until everything is out.
+	end(o outcome)
 }
 
-func newRunView(s *invocation) *runView {
-	return &runView{invocation: s, changed: map[string]bool{}, began: time.Now()}
+// viewFlags say how a run is shown.
+type viewFlags struct {
+	view, output, junit string
+	expectUnchanged     bool
 }
 
-// report shows an event. Progress is for standard error's readers too, but it is what
-// the command is for, and goes to standard output.
-func (v *runView) report(e event.Event) {
-	at := e.Time.Local().Format("15:04:05")
-	switch e.Kind { //nolint:exhaustive // tasks that go well are not told one by one
-	case event.RunStart:
-		what := "run"
-		if len(v.done.Units) > 0 {
-			what = "going on with run"
-		}
-		v.printf("%s  %s %s: %s\n", at, what, v.run, v.plan.Summary())
-	case event.UnitStart:
-		v.printf("%s  %s begins on %s\n", at, e.Unit, fewHosts(e.Hosts))
-	case event.Changed:
-		v.changed[e.Unit+"\x00"+e.Host] = true
-	case event.UnitEnd:
-		v.printf("%s  %s %s, %s\n", at, e.Unit, e.State, duration(e.Seconds))
-	case event.Note, event.Wait:
-		v.printf("%s  %s\n", at, e.Message)
-	case event.Failed, event.Unreachable:
-		if e.Item == "" && !e.Ignored && !e.Rescued {
-			v.printf("%s  %s %s on %s: %s\n", at, e.Unit, e.Kind, e.Host, firstLine(e.Message))
-		}
-	case event.Retry:
-		v.printf("%s  %s on %s: try %d of %d of %q\n", at, e.Unit, e.Host, e.Try, e.Tries, e.Task.Name)
+func (f *viewFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.view, "view", "auto", "live or plain; auto: live on a terminal")
+	fl.StringVarP(&f.output, "output", "o", "text", "text, or json: events as lines of JSON")
+	fl.StringVar(&f.junit, "junit", "", "write a JUnit report to this file at the end, whatever the end is")
+	fl.BoolVar(&f.expectUnchanged, "expect-unchanged", false, "fail when a task changes a host")
+	for name, words := range map[string][]string{"view": {"auto", "live", "plain"}, "output": {"text", "json"}} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 }
 
-// fewHosts names hosts as far as they are few.
-func fewHosts(hosts []string) string {
-	const most = 4
-	if len(hosts) <= most {
-		return strings.Join(hosts, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), len(hosts)-most)
-}
-
-func firstLine(s string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return first
-}
-
-func duration(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// summary tells how it ended: what failed, where and why, what is left out of traffic,
-// and the command that goes on.
-func (v *runView) summary(res runner.Result, done journal.Progress) error {
-	v.failures(res)
-	v.outOfTraffic(done)
-	ended, open := len(res.Ended), len(res.Open)
+func (f *viewFlags) check() error {
 	switch {
-	case res.State == runner.Done && ended == 0:
-		v.printf("\nnothing to do: every unit of run %s has ended\n", v.run)
-		return nil
-	case res.State == runner.Done:
-		v.printf("\ndone: %s in %s\n", plural(ended, "unit"), duration(time.Since(v.began).Seconds()))
-		return nil
+	case !slices.Contains([]string{"auto", "live", "plain"}, f.view):
+		return usageError{fmt.Errorf("unknown view %q", f.view), "use --view auto, live or plain"}
+	case !slices.Contains([]string{"text", "json"}, f.output):
+		return usageError{fmt.Errorf("unknown output %q", f.output), "use --output text or json"}
+	case f.output == "json" && f.view == "live":
+		return usageError{errors.New("--view live and --output json contradict each other"), "leave one of them out"}
 	}
-	v.printf("\n%s ended, %s left", plural(ended, "unit"), plural(open, "unit"))
-	if open > 0 {
-		v.printf(": next is %s", res.Open[0])
+	return nil
+}
+
+// shown chooses the view of a run, and has its outcome reported in the end, after the
+// journal and the lock are closed: a reader that pauses holds up nobody but this process.
+func (a *app) shown(ctx context.Context, f runFlags, upgrade func(*outcome, runView) error) error {
+	if err := f.viewFlags.check(); err != nil {
+		return err
 	}
-	v.printf("\n")
-	if res.Reason != "" && res.State == runner.Stopped {
-		v.printf("stopped: %s\n", res.Reason)
+	// A reader that goes early must not end a run in the middle.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
+
+	o := outcome{app: a, flags: f}
+	v := a.newRunView(f)
+	err := upgrade(&o, v)
+	a.patient.Store(false)
+	a.patience.Store(nil)
+	if o.code = codeOf(err); o.code != exitDone && ctx.Err() != nil {
+		o.code = exitStopped
 	}
-	v.printf("\nnext: ")
-	switch res.State {
-	case runner.PreflightFailed:
-		v.printf("nothing was changed; mend what preflight names, then\n  upstep run%s\n", v.sameFlags())
-		return codeError{code: exitPreflight}
-	case runner.Failing:
-		v.printf("mend it, then the same command goes on\n  upstep run%s\n", v.sameFlags())
-		return codeError{code: exitFailed}
+	if f.junit != "" {
+		if wrong := o.writeJUnit(a.path(f.junit), err); wrong != nil && err == nil {
+			err, o.code = wrong, exitUnexpected
+		} else if wrong != nil {
+			a.errorf("upstep: %v\n", wrong)
+		}
+	}
+	o.err = err
+	v.end(o)
+	return err
+}
+
+func (a *app) newRunView(f runFlags) runView {
+	term := screenOf(a.stdout)
+	switch {
+	case f.output == "json":
+		return newJSONView(results{a})
+	case f.view == "live", f.view == "auto" && term != nil && os.Getenv("TERM") != "dumb":
+		return newLiveView(results{a}, term, os.Getenv("NO_COLOR") == "")
 	default:
-		v.printf("%supstep run%s\n", v.approveFirst(), v.sameFlags())
-		return codeError{code: exitStopped}
+		return newPlainView(results{a}, time.Local)
 	}
 }
 
-// failures tells what failed, a unit's failures together.
-func (v *runView) failures(res runner.Result) {
-	last := ""
-	for _, f := range res.Failures {
-		head := f.Unit
-		if head == "" {
-			head = "preflight"
-		}
-		if head != last {
-			v.printf("\nfailed: %s\n", head)
-			last = head
-		}
-		v.printf("  %s", f.State)
-		if len(f.Hosts) > 0 {
-			v.printf(" on %s", fewHosts(f.Hosts))
-		}
-		if f.Task != nil {
-			v.printf(": %s", f.Task.Name)
-			switch {
-			case f.Task.Source != "":
-				v.printf(" (%s)", f.Task.Source)
-			case f.Task.File != "":
-				v.printf(" (%s:%d)", f.Task.File, f.Task.Line)
-			}
-		}
-		v.printf("\n")
-		for _, part := range []struct{ name, text string }{{"", f.Message}, {"stderr: ", f.Stderr}, {"stdout: ", f.Stdout}} {
-			if part.text != "" {
-				v.printf("%s\n", indent(part.name+part.text, 20))
-			}
-		}
-		if f.Folder != "" {
-			v.printf("    log: %s\n", filepath.Join(v.root, f.Folder, "output"))
-		}
+// codeOf gives the exit code of an error that is not shown yet.
+func codeOf(err error) int {
+	var problems source.Problems
+	var usage usageError
+	var code codeError
+	var locked *journal.LockedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &problems), errors.As(err, &usage):
+		return exitInvalid
+	case errors.As(err, &code):
+		return code.code
+	case errors.As(err, &locked):
+		return exitStale
 	}
+	return exitUnexpected
 }
 
-// indent gives the last lines of a text, moved in.
-func indent(s string, most int) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	if len(lines) > most {
-		lines = append([]string{fmt.Sprintf("[%d lines before]", len(lines)-most)}, lines[len(lines)-most:]...)
-	}
-	return "    " + strings.Join(lines, "\n    ")
+// outcome is how an invocation ended: what every view shows in the end.
+type outcome struct {
+	*app
+	flags    runFlags
+	plan     *planner.Plan // nil: nothing was planned
+	run      journal.RunID
+	root     string // of the logs
+	result   runner.Result
+	over     bool             // the runner came to its end
+	nothing  error            // there was nothing to do
+	done     journal.Progress // in the end
+	ledger   *ledger          // nil: nothing was run
+	ended    time.Time
+	code     int
+	err      error // what kept it from running
+	standing []away
+	first    string // a command that comes before the one that goes on, with what joins them
 }
 
-// outOfTraffic names the hosts that do not serve.
-func (v *runView) outOfTraffic(done journal.Progress) {
-	head := false
-	for _, s := range v.plan.Stages {
+// away is a host that does not serve.
+type away struct {
+	Host  string        `json:"host"`
+	Role  string        `json:"role"`
+	Stand journal.Stand `json:"stand"`
+	Unit  string        `json:"unit,omitempty"`
+	Why   string        `json:"why,omitempty"`
+}
+
+// awayFrom gives the hosts that are out of traffic.
+func awayFrom(p *planner.Plan, done journal.Progress) []away {
+	var out []away
+	for _, s := range p.Stages {
 		for _, w := range s.Waves {
 			for _, t := range w.Tracks {
-				for _, h := range slices.Sorted(slices.Values(v.plan.RoleByName(t.Role).Members)) {
-					st := done.Standing(t.Parts, h)
-					if !st.OutOfTraffic {
-						continue
+				for _, h := range slices.Sorted(slices.Values(p.RoleByName(t.Role).Members)) {
+					if st := done.Standing(t.Parts, h); st.OutOfTraffic {
+						out = append(out, away{h, t.Role, st.Stand, st.Unit, st.Why})
 					}
-					if !head {
-						v.printf("\nout of traffic:\n")
-						head = true
-					}
-					v.printf("  %s (%s): %s", h, t.Role, st.Stand)
-					if st.Why != "" {
-						v.printf(", %s", firstLine(st.Why))
-					}
-					v.printf("\n")
 				}
 			}
 		}
 	}
+	return out
+}
+
+// finish takes in how the runner ended, and gives the error that goes with it.
+func (o *outcome) finish(res runner.Result, done journal.Progress) error {
+	o.result, o.done, o.over, o.ended = res, done, true, time.Now()
+	o.ledger.settle(res.Failures)
+	o.standing = awayFrom(o.plan, done)
+	switch res.State {
+	case runner.Done:
+		if o.flags.expectUnchanged && len(o.ledger.changes) > 0 {
+			return codeError{code: exitFailed}
+		}
+		return nil
+	case runner.PreflightFailed:
+		return codeError{code: exitPreflight}
+	case runner.Failing:
+		return codeError{code: exitFailed}
+	default:
+		return codeError{code: exitStopped}
+	}
+}
+
+// already is the outcome of a run that had ended before.
+func (o *outcome) already(done doneError) error {
+	if o.flags.expectUnchanged {
+		return usageError{fmt.Errorf("%w; so nothing was run that could prove that nothing changes", done), "--new runs it again"}
+	}
+	o.run, o.nothing = done.run.ID, done
+	return nil
+}
+
+// next is the command that goes on from here.
+func (o *outcome) next() string {
+	f := o.flags
+	var b strings.Builder
+	b.WriteString("upstep run")
+	if o.nothing != nil || o.over && o.result.State == runner.Done {
+		b.WriteString(" --new")
+	}
+	b.WriteString(o.sameFlags())
+	// What was selected has ended: the rest is next.
+	selected := !o.over || o.result.State != runner.Stopped || !strings.Contains(o.result.Reason, "not all units were selected")
+	if selected {
+		for _, v := range f.Stages {
+			b.WriteString(" --stage " + shellWord(v))
+		}
+		for _, v := range f.Selection.Roles {
+			b.WriteString(" --role " + shellWord(v))
+		}
+		for _, v := range f.Steps {
+			fmt.Fprintf(&b, " --step %d", v)
+		}
+		if len(f.Hosts) > 0 {
+			b.WriteString(" --limit " + shellWord(strings.Join(f.Hosts, ",")))
+		}
+	}
+	for _, u := range f.Rerun {
+		if !slices.Contains(o.result.Ended, u) {
+			b.WriteString(" --rerun " + shellWord(u))
+		}
+	}
+	if f.Percentage > 0 {
+		fmt.Fprintf(&b, " --percentage %d", f.Percentage)
+	}
+	if len(f.skipTags) > 0 {
+		b.WriteString(" --skip-tags " + shellWord(strings.Join(f.skipTags, ",")))
+	}
+	for _, s := range []struct {
+		on   bool
+		text string
+	}{
+		{f.acceptChanged && o.result.State != runner.Done, "--accept-changed"}, {f.WithoutDependencies && selected, "--without-dependencies"}, {f.check, "--check"}, {f.diff, "--diff"}, {f.KeepGoing, "--keep-going"},
+		{f.Yes, "--yes"}, {f.pauseAfter != "", "--pause-after " + f.pauseAfter}, {f.view == "live" || f.view == "plain", "--view " + f.view},
+		{f.output == "json", "--output json"}, {f.junit != "", "--junit " + shellWord(f.junit)}, {f.expectUnchanged, "--expect-unchanged"},
+	} {
+		if s.on {
+			b.WriteString(" " + s.text)
+		}
+	}
+	if len(f.ansibleOptions) > 0 {
+		b.WriteString(" --")
+		for _, w := range f.ansibleOptions {
+			b.WriteString(" " + shellWord(w))
+		}
+	}
+	return b.String()
+}
+
+// unchanged words what changed though nothing was to.
+func (o *outcome) unchanged() []change {
+	if !o.flags.expectUnchanged || o.ledger == nil {
+		return nil
+	}
+	return o.ledger.changes
+}
+
+// resultLine is the last line of the events.
+type resultLine struct {
+	Kind         string           `json:"kind"`
+	Time         time.Time        `json:"time"`
+	Run          journal.RunID    `json:"run,omitempty"`
+	State        string           `json:"state"`
+	Message      string           `json:"message,omitempty"`
+	Reason       string           `json:"reason,omitempty"`
+	Failures     []runner.Failure `json:"failures"`
+	Changed      []change         `json:"changed,omitempty"`
+	Ended        []string         `json:"ended"`
+	Open         []string         `json:"open"`
+	OutOfTraffic []away           `json:"out_of_traffic"`
+	Seconds      float64          `json:"seconds"`
+	Next         string           `json:"next,omitempty"`
+	ExitCode     int              `json:"exit_code"`
+}
+
+// line gives how it ended as the last line of the events.
+func (o *outcome) line() resultLine {
+	state, message := string(o.result.State), ""
+	if o.nothing != nil {
+		state = string(runner.Done)
+	}
+	if !o.over && o.nothing == nil {
+		state = "refused" // nothing was run, or nobody can say what was
+		if o.ledger != nil {
+			state = "broken"
+		}
+	}
+	if o.err != nil {
+		message = strings.TrimSpace(o.err.Error())
+	}
+	r := resultLine{
+		"result", time.Now(), o.run, state, message, o.result.Reason, o.result.Failures, o.unchanged(), o.result.Ended, o.result.Open,
+		o.standing, o.seconds(), "", o.code,
+	}
+	if o.over && (o.result.State != runner.Done || o.code != exitDone) {
+		r.Next = o.next()
+	}
+	if r.Failures == nil {
+		r.Failures = []runner.Failure{}
+	}
+	if r.Ended == nil {
+		r.Ended = []string{}
+	}
+	if r.Open == nil {
+		r.Open = []string{}
+	}
+	if r.OutOfTraffic == nil {
+		r.OutOfTraffic = []away{}
+	}
+	return r
+}
+
+func (o *outcome) seconds() float64 {
+	if o.ledger == nil || o.ended.IsZero() {
+		return 0
+	}
+	return o.ended.Sub(o.ledger.began).Seconds()
 }

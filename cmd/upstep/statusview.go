@@ -274,7 +274,7 @@ func (a *app) failedUnits(list []failureStatus, all bool) {
 			a.printf("  and %s more; --hosts shows them\n", plural(len(list)-most, "failure"))
 			break
 		}
-		names := fewHosts(f.Hosts)
+		names := fewHosts(f.Hosts, 4)
 		if all {
 			names = strings.Join(f.Hosts, ", ")
 		}
@@ -284,7 +284,7 @@ func (a *app) failedUnits(list []failureStatus, all bool) {
 		}
 		for _, text := range []string{f.Message, f.Stderr} {
 			if text != "" {
-				a.printf("%s\n", indent(text, lines))
+				a.printf("%s\n", indented(clean(text), lines, 4))
 			}
 		}
 	}

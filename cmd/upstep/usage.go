@@ -83,6 +83,7 @@ func wordFlags(cmd *cobra.Command) {
 		"directory": "DIR", "services": "DIR", "roles": "PATH", "inventory": "SOURCE", "set": "NAME=VALUE",
 		"inputs": "FILE", "output": "FORMAT", "format": "FORMAT", "save": "FILE", "out": "DIR",
 		"host": "HOST", "reason": "TEXT", "keep": "N",
+		"view": "VIEW", "junit": "FILE",
 	}
 	name := func(f *pflag.Flag) {
 		if word := words[f.Name]; word != "" {

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/runner"
+)
+
+const (
+	// mostFailures are told in full; who has more has one failure many times.
+	mostFailures = 20
+	mostLines    = 20 // of a message or an output
+)
+
+// summary tells how it ended: what failed, where and why, what is left out of traffic,
+// what was done, and the command that goes on.
+func (o *outcome) summary(w io.Writer) {
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	switch {
+	case o.nothing != nil:
+		say("%v\n\nnext: to run it again\n  %s\n", o.nothing, o.next())
+		return
+	case !o.over:
+		return // the error says it all
+	}
+	o.sayFailures(say)
+	o.sayChanges(say)
+	if len(o.standing) > 0 {
+		say("\nout of traffic: %s\n", plural(len(o.standing), "host"))
+		for _, s := range o.standing {
+			say("  %s (%s): %s", s.Host, s.Role, s.Stand)
+			if s.Why != "" {
+				say(", %s", fit(clean(firstLine(s.Why)), 100))
+			}
+			say("\n")
+		}
+	}
+	res := o.result
+	ended, took := len(res.Ended), duration(o.seconds())
+	switch {
+	case res.State == runner.Done && ended == 0:
+		say("\nnothing to do: every unit of run %s has ended\n", o.run)
+		return
+	case res.State == runner.Done:
+		say("\ndone: %s in %s\n", plural(ended, "unit"), took)
+		if o.code != exitDone {
+			say("\nnext: make the tasks above change nothing the second time, then\n  %s\n", o.next())
+		}
+		return
+	}
+	say("\ndone:     %s in %s", plural(ended, "unit"), took)
+	if ended > 0 {
+		say(", the last is %s", res.Ended[ended-1])
+	}
+	say("\nnot done: %s", plural(len(res.Open), "unit"))
+	if len(res.Open) > 0 {
+		say(", the first is %s", res.Open[0])
+		if p := o.ledger.of[res.Open[0]]; p != nil && len(p.done) > 0 && len(p.done) < len(p.members) {
+			say(" (%d of %s done)", len(p.done), plural(len(p.members), "host"))
+		}
+	}
+	say("\n")
+	if res.Reason != "" {
+		say("stopped:  %s\n", clean(res.Reason))
+	}
+	switch res.State {
+	case runner.PreflightFailed:
+		say("\nnext: nothing was changed; mend what preflight names, then\n  %s\n", o.next())
+	case runner.Failing:
+		say("\nnext: mend it, then this goes on from there\n  %s\n", o.next())
+	default:
+		say("\nnext:\n  %s%s\n", o.first, o.next())
+	}
+}
+
+// sayFailures tells what failed. Hosts that failed alike stand together.
+func (o *outcome) sayFailures(say func(string, ...any)) {
+	all := alike(o.result.Failures)
+	for i, f := range all {
+		if i == mostFailures {
+			say("\nfailed as well: %d more\n", len(all)-i)
+			break
+		}
+		unit := f.Unit
+		if unit == "" {
+			unit = "preflight"
+		}
+		say("\n%s: %s\n", f.State, unit)
+		switch hosts := slices.Sorted(slices.Values(f.Hosts)); {
+		case len(hosts) == 1:
+			say("  host:    %s\n", hosts[0])
+		case len(hosts) > 10:
+			say("  hosts:   %d: %s\n", len(hosts), fewHosts(hosts, 10))
+		case len(hosts) > 0:
+			say("  hosts:   %s\n", strings.Join(hosts, ", "))
+		}
+		if f.Task != nil {
+			say("  task:    %s\n", clean(f.Task.Name)+inBrackets(place(f.Task)))
+		}
+		for _, part := range []struct{ name, text string }{{"message:", f.Message}, {"stderr:", f.Stderr}, {"stdout:", f.Stdout}} {
+			if text := strings.TrimSpace(clean(part.text)); text != "" {
+				say("  %-9s%s\n", part.name, indented(text, mostLines, 11))
+			}
+		}
+		if log := logOf(f, o.root); log != "" {
+			say("  log:     %s\n", log)
+		}
+	}
+}
+
+// sayChanges names what changed though nothing was to.
+func (o *outcome) sayChanges(say func(string, ...any)) {
+	changes := o.unchanged()
+	if len(changes) == 0 {
+		return
+	}
+	hosts := map[string]bool{}
+	type key struct{ unit, task string }
+	var order []key
+	at := map[key][]string{}
+	for _, c := range changes {
+		hosts[c.Host] = true
+		k := key{c.Unit, ""}
+		if c.Task != nil {
+			k.task = clean(c.Task.Name) + inBrackets(place(c.Task))
+		}
+		if at[k] == nil {
+			order = append(order, k)
+		}
+		at[k] = append(at[k], c.Host)
+	}
+	say("\nchanged, though nothing was to: %s\n", plural(len(hosts), "host"))
+	for i, k := range order {
+		if i == mostFailures {
+			say("  and %s more\n", plural(len(order)-i, "task"))
+			break
+		}
+		slices.Sort(at[k])
+		say("  %s on %s: %s\n", k.unit, fewHosts(at[k], 10), k.task)
+	}
+}
+
+// alike joins failures that differ in nothing but the host.
+func alike(failures []runner.Failure) []runner.Failure {
+	type key struct{ unit, state, task, message, stdout, stderr string }
+	var out []runner.Failure
+	at := map[key]int{}
+	for _, f := range failures {
+		k := key{f.Unit, string(f.State), "", f.Message, f.Stdout, f.Stderr}
+		if f.Task != nil {
+			k.task = f.Task.Name + place(f.Task)
+		}
+		if n, ok := at[k]; ok {
+			out[n].Hosts = append(slices.Clip(out[n].Hosts), f.Hosts...)
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, f)
+	}
+	return out
+}
+
+// logOf names the file in which everything stands that Ansible said.
+func logOf(f runner.Failure, root string) string {
+	if f.Folder == "" {
+		return ""
+	}
+	return filepath.Join(root, f.Folder, "output")
+}
+
+// place is where a task was written.
+func place(t *event.Task) string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Source != "":
+		return t.Source
+	case t.File != "":
+		return fmt.Sprintf("%s:%d", t.File, t.Line)
+	}
+	return ""
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+// hostList names hosts as far as they are few.
+func fewHosts(hosts []string, most int) string {
+	if len(hosts) <= most {
+		return strings.Join(hosts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), len(hosts)-most)
+}
+
+// escapes are the sequences that terminals obey: colours, movements, titles.
+var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]`)
+
+// clean takes out of a text of other machines what a terminal would obey.
+func clean(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\ufffd' }) {
+		return s
+	}
+	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "?"), "")
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r == '\n':
+			return r
+		case r < ' ', r >= 0x7f && r < 0xa0:
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func firstLine(s string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return first
+}
+
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// indented gives the last lines of a text; those behind the first are moved in.
+func indented(s string, most, by int) string {
+	lines := slices.DeleteFunc(strings.Split(s, "\n"), func(l string) bool { return strings.TrimSpace(l) == "" })
+	if len(lines) > most {
+		lines = append([]string{fmt.Sprintf("[%d lines before]", len(lines)-most)}, lines[len(lines)-most:]...)
+	}
+	return strings.Join(lines, "\n"+strings.Repeat(" ", by))
+}
