@@ -82,6 +82,9 @@ func (r *run) said(p *play, lost, unknown []string, broken bool) string {
 func (r *run) conclude(p *play, broken bool) {
 	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && len(p.batches) > 0 {
 		p.state = waiting // for its next batch
+		for _, u := range p.units[:p.reached+1] {
+			r.record.unitEnded(u.ID, journal.Ended, r.Now()) // for these hosts
+		}
 		p.notBefore = r.Now().Add(time.Duration(r.Plan.RoleByName(p.Role).Rolling.Pause))
 		return
 	}
@@ -143,10 +146,14 @@ func (r *run) fail(p *play, err error) {
 // result sums up.
 func (r *run) result() Result {
 	res := Result{State: Done, Failures: r.failures, Ended: r.finished}
+	for _, id := range r.finished {
+		res.Units += len(r.score.byID[id].units)
+	}
 	var reasons []string
 	for _, p := range r.score.plays {
 		if p.state != ended {
 			res.Open = append(res.Open, p.ID)
+			res.Left += len(p.units)
 		}
 		if p.state == partial {
 			reasons = append(reasons, fmt.Sprintf("%d hosts of %s are left", len(p.due), p.Role))

@@ -81,6 +81,8 @@ type Result struct {
 	Failures []Failure
 	Ended    []string // plays that ended in this invocation, in order
 	Open     []string // plays that have not ended, in the plan's order
+	Units    int      // that the plays of Ended hold
+	Left     int      // that the plays of Open hold
 	Reason   string   // why it stopped, where no failure says so
 }
 
@@ -155,7 +157,9 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 	r.report(event.Event{Kind: event.RunStart, Hosts: r.hosts()})
 	failures, err := r.preflight(ctx, stop)
 	if err != nil || len(failures) > 0 {
-		return r.end(Result{State: PreflightFailed, Failures: failures, Reason: r.stopping, Open: r.result().Open}, err)
+		res := r.result()
+		res.State, res.Failures, res.Reason = PreflightFailed, failures, r.stopping
+		return r.end(res, err)
 	}
 	for {
 		r.dispatch(ctx)

@@ -284,7 +284,7 @@ func (a *app) failedUnits(list []failureStatus, all bool) {
 		}
 		for _, text := range []string{f.Message, f.Stderr} {
 			if text != "" {
-				a.printf("%s\n", indented(clean(text), lines, 4))
+				a.printf("    %s\n", indented(clean(text), lines, 4))
 			}
 		}
 	}

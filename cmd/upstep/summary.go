@@ -49,17 +49,17 @@ func (o *outcome) summary(w io.Writer) {
 		say("\nnothing to do: every unit of run %s has ended\n", o.run)
 		return
 	case res.State == runner.Done:
-		say("\ndone: %s in %s\n", plural(ended, "unit"), took)
+		say("\ndone: %s in %s\n", plural(res.Units, "unit"), took)
 		if o.code != exitDone {
 			say("\nnext: make the tasks above change nothing the second time, then\n  %s\n", o.next())
 		}
 		return
 	}
-	say("\ndone:     %s in %s", plural(ended, "unit"), took)
+	say("\ndone:     %s in %s", plural(res.Units, "unit"), took)
 	if ended > 0 {
 		say(", the last is %s", res.Ended[ended-1])
 	}
-	say("\nnot done: %s", plural(len(res.Open), "unit"))
+	say("\nnot done: %s", plural(res.Left, "unit"))
 	if len(res.Open) > 0 {
 		say(", the first is %s", res.Open[0])
 		if p := o.ledger.of[res.Open[0]]; p != nil && len(p.done) > 0 && len(p.done) < len(p.members) {
