@@ -165,8 +165,9 @@ func (r *run) result() Result {
 			break
 		}
 	}
+	ended := func(f Failure) bool { return r.interrupted && f.State == journal.Unknown } // as the operator asked
 	switch {
-	case len(r.failures) > 0:
+	case slices.ContainsFunc(r.failures, func(f Failure) bool { return !ended(f) }):
 		res.State = Failing
 	case r.stopping != "":
 		res.State, res.Reason = Stopped, r.stopping
