@@ -72,7 +72,8 @@ func (r *run) withheld(p *play) bool {
 		return false
 	}
 	return slices.ContainsFunc(r.score.plays, func(q *play) bool {
-		return q.Stage != p.Stage && q.Stage != "after" && (q.state == tolerated || q.state == limited || q.state == left && !r.WithoutDependencies)
+		open := q.state == tolerated || q.state == limited || q.state == left && (p.Stage == "after" || !r.WithoutDependencies)
+		return open && q.Stage != p.Stage && q.Stage != "after"
 	})
 }
 

@@ -174,7 +174,7 @@ func (r *run) narrow() error {
 		return nil
 	}
 	for _, p := range r.score.plays {
-		if p.state != waiting {
+		if p.state != waiting || p.Role == "" {
 			continue
 		}
 		if on := r.score.leftBefore(p); len(on) > 0 {

@@ -19,8 +19,12 @@ type Selection struct {
 func (s Selection) narrow() bool { return len(s.Stages)+len(s.Roles)+len(s.Steps)+len(s.Hosts) > 0 }
 
 // has tells whether a play is chosen. Steps choose among plays of one step; a rolling
-// role's batches go through all of theirs.
+// role's batches go through all of theirs. What comes before the upgrade belongs to
+// whatever is chosen first, and what comes after it to what completes it.
 func (s Selection) has(p *play) bool {
+	if p.Role == "" {
+		return true
+	}
 	if len(s.Stages) > 0 && !slices.Contains(s.Stages, p.Stage) {
 		return false
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,8 +45,18 @@ func begin(t *testing.T, files map[string]string, args ...string) *session {
 	require.NoError(t, syscall.Mkfifo(filepath.Join(s.dir, "pipe"), 0o600))
 	s.Cmd = exec.CommandContext(t.Context(), "upstep", args...) //nolint:gosec // the test's own arguments
 	s.Dir, s.Stdout, s.Stderr = s.dir, &s.stdout, &s.stderr
+	s.Stdin = s.pipe(t)
 	require.NoError(t, s.Start())
 	return s
+}
+
+// pipe gives a pipe that nobody closes.
+func (s *session) pipe(t *testing.T) *os.File {
+	t.Helper()
+	pipe, err := os.OpenFile(filepath.Join(s.dir, "pipe"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = pipe.Close() })
+	return pipe
 }
 
 // ends waits for upstep and gives its exit code; -1 when a signal ended it.
@@ -61,20 +72,28 @@ func (s *session) ends(t *testing.T) int {
 	return s.ProcessState.ExitCode()
 }
 
-// reading waits until upstep reads the pipe, and keeps it waiting for what stands there.
-func (s *session) reading(t *testing.T) {
+// reading waits until a process has opened its standard input as a file, and reads what
+// never comes.
+func (s *session) reading(t *testing.T, pid int) {
 	t.Helper()
-	pipe, err := os.OpenFile(filepath.Join(s.dir, "pipe"), os.O_WRONLY, 0) // waits for a reader
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = pipe.Close() })
+	require.Eventually(t, func() bool {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		open := 0
+		for _, f := range files {
+			if to, _ := os.Readlink(f); to == filepath.Join(s.dir, "pipe") {
+				open++
+			}
+		}
+		return open > 1
+	}, soon, 10*time.Millisecond)
 }
 
 func TestSignalEndsACommandThatReadsForEver(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			s := begin(t, nil, "plan", "--inputs", "pipe")
-			s.reading(t)
+			s := begin(t, nil, "plan", "--inputs", "/dev/stdin")
+			s.reading(t, s.Process.Pid)
 			require.NoError(t, s.Process.Signal(signal))
 			require.Equal(t, exitStopped, s.ends(t))
 			require.Equal(t, "upstep: interrupted\n", s.stderr.String())
@@ -85,8 +104,8 @@ func TestSignalEndsACommandThatReadsForEver(t *testing.T) {
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := begin(t, nil, "plan", "--inputs", "pipe")
-	s.reading(t)
+	s := begin(t, nil, "plan", "--inputs", "/dev/stdin")
+	s.reading(t, s.Process.Pid)
 	require.NoError(t, s.Process.Signal(syscall.SIGINT))
 	for range 30 { // well within the grace: the first is taken in a moment, not at once
 		time.Sleep(50 * time.Millisecond)
@@ -103,17 +122,23 @@ func TestNohupHolds(t *testing.T) {
 	require.Zero(t, s.ends(t), s.stderr.String())
 
 	dir := s.dir
-	cmd := exec.CommandContext(t.Context(), "nohup", "upstep", "plan", "--inputs", "pipe")
+	cmd := exec.CommandContext(t.Context(), "nohup", "upstep", "plan", "--inputs", "/dev/stdin")
 	var stdout bytes.Buffer
 	cmd.Dir, cmd.Stdout = dir, &stdout
-	require.NoError(t, cmd.Start())
-	pipe, err := os.OpenFile(filepath.Join(dir, "pipe"), os.O_WRONLY, 0)
+	// Read only, so that it ends when the writer has closed it.
+	writer := s.pipe(t)
+	reader, err := os.Open(filepath.Join(dir, "pipe"))
 	require.NoError(t, err)
+	cmd.Stdin = reader
+	require.NoError(t, cmd.Start())
+	require.NoError(t, reader.Close())
+	s.reading(t, cmd.Process.Pid)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
 	time.Sleep(100 * time.Millisecond)
-	_, err = pipe.WriteString("{}\n")
+	_, err = writer.WriteString("{}\n")
 	require.NoError(t, err)
-	require.NoError(t, pipe.Close())
+	require.NoError(t, s.Stdin.(*os.File).Close()) //nolint:errcheck,forcetypeassert // of the first session
+	require.NoError(t, writer.Close())
 	require.NoError(t, cmd.Wait())
 	require.Contains(t, stdout.String(), "stage 1: ")
 }
