@@ -214,6 +214,7 @@ func (p *proc) play(id string, units []planner.Unit, hosts []string, batch bool)
 	switch a.Do {
 	case event.Skip:
 		return true
+	case event.Go:
 	case event.Stop:
 		if !p.site.crashed() {
 			p.emit(event.Event{Kind: event.End, State: "stopped"})

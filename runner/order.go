@@ -53,10 +53,9 @@ func (p *play) unit(id string) int {
 
 // score is the plays of a run with their order.
 type score struct {
-	plays  []*play
-	byID   map[string]*play
-	nodes  []node // plays and gates; what a node waits for stands before it
-	behind map[*play][]int
+	plays []*play
+	byID  map[string]*play
+	nodes []node // plays and gates; what a node waits for stands before it
 }
 
 // node is a play, or a gate between plays.

@@ -48,16 +48,14 @@ func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, err
 			return found, err
 		}
 		if l.gate != nil {
-			if err := r.look(l); err != nil {
-				return found, err
-			}
+			r.look(l)
 		}
 	}
 	return found, nil
 }
 
 // look answers a play of the preflight.
-func (r *run) look(l *lane) error {
+func (r *run) look(l *lane) {
 	a := event.Answer{Do: event.Go}
 	if role, of := strings.CutPrefix(l.gate.Unit, "preflight/"); of {
 		if a.Hosts = r.pending(role); len(a.Hosts) == 0 {
@@ -69,7 +67,6 @@ func (r *run) look(l *lane) error {
 	}
 	l.gate = nil
 	_ = l.process.Answer(a) // a process that is gone tells so itself
-	return nil
 }
 
 // pending gives the hosts of a role that have something to do in this invocation.

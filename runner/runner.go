@@ -159,7 +159,7 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 	if err != nil || len(failures) > 0 {
 		res := r.result()
 		res.State, res.Failures, res.Reason = PreflightFailed, failures, r.stopping
-		return r.end(res, err)
+		return r.end(ctx, res, err)
 	}
 	for {
 		r.dispatch(ctx)
@@ -172,12 +172,13 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 		}
 		r.receive(ctx, stop)
 	}
-	return r.end(r.result(), err)
+	return r.end(ctx, r.result(), err)
 }
 
-func (r *run) end(res Result, err error) (Result, error) {
+// end tells how it ended, whether it was cancelled or not.
+func (r *run) end(ctx context.Context, res Result, err error) (Result, error) {
 	r.report(event.Event{Kind: event.RunEnd, State: string(res.State), Message: res.Reason})
-	return res, errors.Join(err, r.record.commit(context.Background()))
+	return res, errors.Join(err, r.record.commit(context.WithoutCancel(ctx)))
 }
 
 // hosts gives every host of the plan.

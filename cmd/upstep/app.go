@@ -94,8 +94,7 @@ func (a *app) exitCode(err error) int {
 	if errors.As(err, &hint) {
 		a.errorf("  hint: %s\n", hint.Hint())
 	}
-	var locked *journal.LockedError
-	if errors.As(err, &locked) {
+	if _, locked := errors.AsType[*journal.LockedError](err); locked {
 		return exitStale
 	}
 	return exitUnexpected

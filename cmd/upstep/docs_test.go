@@ -103,7 +103,7 @@ func matches(want, have []string) bool {
 // alikeLine compares two lines; "..." in a line stands for any text.
 func alikeLine(want, have string) bool {
 	var parts []string
-	for _, p := range strings.Split(strings.TrimRight(want, " "), "...") {
+	for p := range strings.SplitSeq(strings.TrimRight(want, " "), "...") {
 		parts = append(parts, regexp.QuoteMeta(p))
 	}
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(strings.TrimRight(have, " "))

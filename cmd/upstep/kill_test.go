@@ -70,7 +70,7 @@ func tally(t *testing.T, counts string) map[string]int {
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		require.NoError(t, err)
-		for _, line := range strings.Fields(string(text)) {
+		for line := range strings.FieldsSeq(string(text)) {
 			out[filepath.Base(f)+" "+line]++
 		}
 	}
@@ -165,7 +165,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 				require.LessOrEqual(t, n, 2, line)
 			}
 			for _, unit := range []struct{ host, id, task string }{
-				{"d1", "control-plane/1/step0/Db", "db0"}, {"d1", "control-plane/1/step3/Db", "db3"}, {"a2", "control-plane/1/step2/Api", "api2"},
+				{"d1", "control-plane/1/step0/Db", "db0"},
+				{"d1", "control-plane/1/step3/Db", "db3"},
+				{"a2", "control-plane/1/step2/Api", "api2"},
 				{"w2", "non-control-plane/1/restore/Web", "restore"},
 			} {
 				if had[unit.host+" "+unit.id] {

@@ -70,7 +70,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.acceptChanged, "accept-changed", false, "go on though units that ended have other tasks now; they stay ended")
 	fl.StringArrayVar(&f.Rerun, "rerun", nil, "run this unit again though it ended; may be repeated")
 	fl.StringArrayVar(&f.Stages, "stage", nil, "only this stage; may be repeated")
-	fl.StringArrayVar(&f.Selection.Roles, "role", nil, "only this role; may be repeated")
+	fl.StringArrayVar(&f.Roles, "role", nil, "only this role; may be repeated")
 	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
 	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
 	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
@@ -106,8 +106,7 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	defer func() { err = errors.Join(err, held.Release()) }()
 	o.plan = plan
 	s, err := a.invoke(ctx, plan, f)
-	var done doneError
-	if errors.As(err, &done) {
+	if done, is := errors.AsType[doneError](err); is {
 		return o.already(done)
 	}
 	if err != nil {

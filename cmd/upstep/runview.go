@@ -208,7 +208,7 @@ func (o *outcome) next() string {
 		for _, v := range f.Stages {
 			b.WriteString(" --stage " + shellWord(v))
 		}
-		for _, v := range f.Selection.Roles {
+		for _, v := range f.Roles {
 			b.WriteString(" --role " + shellWord(v))
 		}
 		for _, v := range f.Steps {
@@ -233,9 +233,17 @@ func (o *outcome) next() string {
 		on   bool
 		text string
 	}{
-		{f.acceptChanged && o.result.State != runner.Done, "--accept-changed"}, {f.WithoutDependencies && selected, "--without-dependencies"}, {f.check, "--check"}, {f.diff, "--diff"}, {f.KeepGoing, "--keep-going"},
-		{f.Yes, "--yes"}, {f.pauseAfter != "", "--pause-after " + f.pauseAfter}, {f.view == "live" || f.view == "plain", "--view " + f.view},
-		{f.output == "json", "--output json"}, {f.junit != "", "--junit " + shellWord(f.junit)}, {f.expectUnchanged, "--expect-unchanged"},
+		{f.acceptChanged && o.result.State != runner.Done, "--accept-changed"},
+		{f.WithoutDependencies && selected, "--without-dependencies"},
+		{f.check, "--check"},
+		{f.diff, "--diff"},
+		{f.KeepGoing, "--keep-going"},
+		{f.Yes, "--yes"},
+		{f.pauseAfter != "", "--pause-after " + f.pauseAfter},
+		{f.view == "live" || f.view == "plain", "--view " + f.view},
+		{f.output == "json", "--output json"},
+		{f.junit != "", "--junit " + shellWord(f.junit)},
+		{f.expectUnchanged, "--expect-unchanged"},
 	} {
 		if s.on {
 			b.WriteString(" " + s.text)

@@ -137,7 +137,7 @@ func TestNohupHolds(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	_, err = writer.WriteString("{}\n")
 	require.NoError(t, err)
-	require.NoError(t, s.Stdin.(*os.File).Close()) //nolint:errcheck,forcetypeassert // of the first session
+	require.NoError(t, s.Stdin.(*os.File).Close()) //nolint:forcetypeassert // of the first session
 	require.NoError(t, writer.Close())
 	require.NoError(t, cmd.Wait())
 	require.Contains(t, stdout.String(), "stage 1: ")
