@@ -311,10 +311,11 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
-	// Facts are gathered anew by each invocation: hosts may have changed since.
-	if err := os.RemoveAll(filepath.Join(s.root, s.folder, "facts")); err != nil {
+	facts, err := factsFolder(dir)
+	if err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(facts) }()
 	stop := make(chan string, 2) // a signal and a request
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
@@ -330,7 +331,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
-				Tree: dir, Inventory: s.inventories(), Facts: filepath.Join(s.root, s.folder, "facts"),
+				Tree: dir, Inventory: s.inventories(), Facts: facts,
 				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff, Forks: s.plan.Forks,
 			},
 		},
