@@ -108,7 +108,7 @@ func (r *run) settle(p *play) {
 		p.state = failed
 	case len(p.lost) > 0:
 		p.state = tolerated
-	case len(r.Hosts) > 0:
+	case len(r.Hosts)+len(r.Exclude) > 0:
 		p.state, state = limited, journal.Started
 	default:
 		p.state, state = partial, journal.Started
@@ -162,6 +162,7 @@ func (r *run) result() Result {
 	for _, p := range r.score.plays {
 		if p.state == left || p.state == limited {
 			reasons = append(reasons, "not everything was selected")
+			res.Narrowed = true
 			break
 		}
 	}

@@ -124,14 +124,13 @@ func (r *run) chooseHosts(p *play) {
 		}
 	}
 	p.due = append(begun, fresh...)
-	p.take = p.due
 	if len(p.due) == 0 {
 		p.state = ended
 		return
 	}
-	if len(r.Hosts) > 0 {
-		p.take = slices.DeleteFunc(slices.Clone(p.due), func(h string) bool { return !slices.Contains(r.Hosts, h) })
-	}
+	p.take = slices.DeleteFunc(slices.Clone(p.due), func(h string) bool {
+		return len(r.Hosts) > 0 && !slices.Contains(r.Hosts, h) || slices.Contains(r.Exclude, h)
+	})
 	if !p.Batches {
 		return
 	}

@@ -458,3 +458,20 @@ func TestAPauseHoldsTheNextBatchBack(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), time.Second)
 	n.requireOnce(t)
 }
+
+func TestAnExcludedHostIsLeftBehind(t *testing.T) {
+	n := newNight(t, project(t, write(t, rolling), rollingHosts))
+	n.options.Exclude = []string{"a2"}
+	a := n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Stopped, a.result.State)
+	require.True(t, a.result.Narrowed)
+	require.Zero(t, n.ran["control-plane/1/step1/Api a2"])
+	require.Equal(t, 1, n.ran["non-control-plane/1/restore/Web w5"])
+	require.Zero(t, n.ran["after/1 manager"])
+	n.options.Exclude = nil
+	a = n.goOn(t, 0, false)
+	require.NoError(t, a.err)
+	require.Equal(t, runner.Done, a.result.State)
+	require.Equal(t, 1, n.ran["control-plane/1/step2/Api a2"], "it catches up")
+}

@@ -83,6 +83,7 @@ type Result struct {
 	Open     []string // plays that have not ended, in the plan's order
 	Units    int      // that the plays of Ended hold
 	Left     int      // that the plays of Open hold
+	Narrowed bool     // a selection left something for another time
 	Reason   string   // why it stopped, where no failure says so
 }
 

@@ -12,11 +12,15 @@ type Selection struct {
 	Roles  []string
 	Steps  []int
 	Hosts  []string // limit
+	// Exclude leaves hosts behind, such as those that are dead.
+	Exclude []string
 	// WithoutDependencies lets units begin before unselected ones that they wait for.
 	WithoutDependencies bool
 }
 
-func (s Selection) narrow() bool { return len(s.Stages)+len(s.Roles)+len(s.Steps)+len(s.Hosts) > 0 }
+func (s Selection) narrow() bool {
+	return len(s.Stages)+len(s.Roles)+len(s.Steps)+len(s.Hosts)+len(s.Exclude) > 0
+}
 
 // has tells whether a play is chosen. Steps choose among plays of one step; a rolling
 // role's batches go through all of theirs. What comes before the upgrade belongs to

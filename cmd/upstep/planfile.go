@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -13,7 +14,7 @@ import (
 
 // loadPlan gives the plan to run and its tree: the project's, planned now, or the one of
 // a document, which is run as it stands and never read from the sources again.
-func (a *app) loadPlan(ctx context.Context, file string) (*planner.Plan, *playbooks.Tree, error) {
+func (a *app) loadPlan(ctx context.Context, file string, exclude []string) (*planner.Plan, *playbooks.Tree, error) {
 	if file == "" {
 		plan, err := a.load(ctx)
 		if err != nil {
@@ -37,7 +38,7 @@ func (a *app) loadPlan(ctx context.Context, file string) (*planner.Plan, *playbo
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", file, err), "name a plan document of this version of upstep"}
 	}
-	if err := a.bind(ctx, plan); err != nil {
+	if err := a.bind(ctx, plan, exclude); err != nil {
 		return nil, nil, err
 	}
 	tree, err := a.treeOf(plan, file, text)
@@ -56,7 +57,7 @@ func (a *app) compareEmitted(tree *playbooks.Tree) {
 }
 
 // bind gives a plan its hosts, or refuses one whose hosts are others now.
-func (a *app) bind(ctx context.Context, plan *planner.Plan) error {
+func (a *app) bind(ctx context.Context, plan *planner.Plan, exclude []string) error {
 	inv, err := a.readInventory(ctx)
 	if err != nil {
 		return err
@@ -68,10 +69,15 @@ func (a *app) bind(ctx context.Context, plan *planner.Plan) error {
 	if err != nil {
 		return usageError{err, "upstep plan -i INVENTORY --save plan.json"}
 	}
+	differs := false
 	for _, c := range changes {
-		a.errorf("%s\n", c)
+		c.Absent = slices.DeleteFunc(c.Absent, func(h string) bool { return slices.Contains(exclude, h) })
+		if len(c.Added)+len(c.Absent) > 0 {
+			a.errorf("%s\n", c)
+			differs = true
+		}
 	}
-	if len(changes) > 0 {
+	if differs {
 		return codeError{errors.New("the inventory is not the one that was planned for\n  hint: plan again; --exclude HOST goes on without a host"), exitStale}
 	}
 	return nil

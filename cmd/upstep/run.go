@@ -73,6 +73,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.StringArrayVar(&f.Roles, "role", nil, "only this role; may be repeated")
 	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
 	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
+	fl.StringSliceVar(&f.Exclude, "exclude", nil, "leave these hosts behind; the run stays open for them")
 	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
 	fl.StringSliceVar(&f.skipTags, "skip-tags", nil, "leave out tasks with these tags")
 	fl.BoolVar(&f.check, "check", false, "change nothing: Ansible says what it would do; a hint, no proof")
@@ -94,7 +95,7 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
 	}
-	plan, tree, err := a.loadPlan(ctx, f.plan)
+	plan, tree, err := a.loadPlan(ctx, f.plan, f.Exclude)
 	if err != nil {
 		return err
 	}

@@ -202,8 +202,11 @@ func (o *outcome) next() string {
 		b.WriteString(" --new")
 	}
 	b.WriteString(o.sameFlags())
+	if f.plan != "" {
+		b.WriteString(" " + shellWord(f.plan))
+	}
 	// What was selected has ended: the rest is next.
-	selected := !o.over || o.result.State != runner.Stopped || !strings.Contains(o.result.Reason, "not all units were selected")
+	selected := !o.over || o.result.State != runner.Stopped || !o.result.Narrowed
 	if selected {
 		for _, v := range f.Stages {
 			b.WriteString(" --stage " + shellWord(v))
@@ -216,6 +219,9 @@ func (o *outcome) next() string {
 		}
 		if len(f.Hosts) > 0 {
 			b.WriteString(" --limit " + shellWord(strings.Join(f.Hosts, ",")))
+		}
+		if len(f.Exclude) > 0 {
+			b.WriteString(" --exclude " + shellWord(strings.Join(f.Exclude, ",")))
 		}
 	}
 	for _, u := range f.Rerun {
@@ -251,7 +257,7 @@ func (o *outcome) next() string {
 	}
 	if len(f.ansibleOptions) > 0 {
 		b.WriteString(" --")
-		for _, w := range f.ansibleOptions {
+		for _, w := range withoutSecrets(f.ansibleOptions) {
 			b.WriteString(" " + shellWord(w))
 		}
 	}

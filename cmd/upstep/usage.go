@@ -82,7 +82,7 @@ func wordFlags(cmd *cobra.Command) {
 	words := map[string]string{
 		"directory": "DIR", "services": "DIR", "roles": "PATH", "inventory": "SOURCE", "set": "NAME=VALUE",
 		"inputs": "FILE", "output": "FORMAT", "format": "FORMAT", "save": "FILE", "out": "DIR",
-		"host": "HOST", "reason": "TEXT", "keep": "N",
+		"host": "HOST", "exclude": "HOSTS", "reason": "TEXT", "keep": "N",
 		"view": "VIEW", "junit": "FILE",
 	}
 	name := func(f *pflag.Flag) {
