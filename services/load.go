@@ -141,7 +141,7 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
 		return unreadable(d, f.Text)
 	}
 	if sink.Failed() {
-		svc.Read = InPart
+		svc.Read = max(svc.Read, InPart)
 	}
 	sum := sha256.Sum256(f.Text)
 	svc.Digest = hex.EncodeToString(sum[:])
