@@ -148,6 +148,7 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
 	if d.pack != "" {
 		svc.Pack = true
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
+		svc.Included = included(svc.Assets, path.Dir(d.shown), sink)
 	}
 	return svc
 }

@@ -158,3 +158,18 @@ func TestNamesThatCannotNameFilesAreProblems(t *testing.T) {
 	require.Equal(t, "\"services/a\\nb.yaml\": the file's name has a control character (U+000A)\n  hint: rename it", problems)
 	require.Len(t, all, 1)
 }
+
+func TestFilesOfTasksInAPackAreLookedInto(t *testing.T) {
+	all, problems := load(t, map[string]string{
+		"p/service.yaml":      "service_name: p\n",
+		"p/tasks/more.yml":    "- {name: a, notify: Restart}\n- block: [{meta: end_play}]\n",
+		"p/tasks/broken.yaml": "- {notify: Restart\n",
+		"p/tasks/x.j2":        "notify: meta: end_play",
+		"p/handlers/main.yml": "- {name: b, notify: Report}\n",
+		"p/files/end.yml":     "- meta: end_play\n",
+	})
+	require.Len(t, all, 1)
+	require.Equal(t, []string{"Report", "{{ any }}", "Restart"}, all[0].Included)
+	require.Equal(t, "services/p/tasks/more.yml:2:18: meta: end_play leaves out all that comes after it in the play: other services' tasks, health gates, the return to traffic\n"+
+		"  hint: put what may be left out into a block with when:; to stop the upgrade, use ansible.builtin.fail", problems)
+}
