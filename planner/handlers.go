@@ -80,17 +80,20 @@ func unseen(svc *services.Service) []*regexp.Regexp {
 	}
 	var out []*regexp.Regexp
 	for _, name := range names {
-		text := ""
-		for i, part := range expressions.Split(name, -1) {
-			if i > 0 {
-				text += ".*"
-			}
-			text += regexp.QuoteMeta(part)
+		parts := expressions.Split(name, -1)
+		for i := range parts {
+			parts[i] = regexp.QuoteMeta(parts[i])
 		}
-		out = append(out, regexp.MustCompile("(?s)^"+text+"$"))
+		pattern, err := regexp.Compile("(?s)^" + strings.Join(parts, ".*") + "$")
+		if err != nil { // too large: it may be any
+			pattern = anything
+		}
+		out = append(out, pattern)
 	}
 	return out
 }
+
+var anything = regexp.MustCompile("")
 
 var expressions = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*%\}`)
 

@@ -104,10 +104,10 @@ func (r *Reader) special(it *item, stepped bool) {
 		switch {
 		case stepped && p.none():
 		case p.never.Line > 0:
-			r.sink.Warnf(p.never, "a task tagged never does not run, unless --tags names never or another of its tags").
+			r.sink.Warnf(p.never, "a task tagged never does not run, except where --tags chooses its part of the plan").
 				WithHint("take the tag away and say when: it runs, or take the task away")
 		case stepped && p.always.Line > 0:
-			r.sink.Warnf(p.always, "a task tagged always runs in its steps whatever --tags selects").
+			r.sink.Warnf(p.always, "a task tagged always runs even where --tags chooses other steps").
 				WithHint("take the tag away: without it the task runs in its steps as well")
 		}
 	}

@@ -12,8 +12,8 @@ import (
 const toStep = "\n  hint: add tags: stepN, or tags: common for every step of this service"
 
 const (
-	always = " in its steps whatever --tags selects\n  hint: take the tag away: without it the task runs in its steps as well"
-	never  = " not run, unless --tags names never or another of its tags\n  hint: take the tag away and say when: it runs, or take the task away"
+	always = " even where --tags chooses other steps\n  hint: take the tag away: without it the task runs in its steps as well"
+	never  = " not run, except where --tags chooses its part of the plan\n  hint: take the tag away and say when: it runs, or take the task away"
 	ends   = " out all that comes after it in the play: other services' tasks, health gates, the return to traffic\n  hint: put what may be left out into a block with when:; to stop the upgrade, use ansible.builtin.fail"
 	clears = " hides hosts that failed from the gates, and the upgrade would go on\n  hint: mend what fails in a rescue: of its own block, or say failed_when:"
 )
