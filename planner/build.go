@@ -75,8 +75,9 @@ type builder struct {
 	planned  []Stage
 	undoing  []Stage
 	preCheck []Unit
-	shares   map[string]bool // handler names and topics of more than one service
-	ordered  [][]int         // placements of each role, dependencies first, once asked for
+	shares   map[string]bool            // handler names and topics of more than one service
+	kept     map[string]map[string]bool // by service: those of them that it may notify where upstep does not see it
+	ordered  [][]int                    // placements of each role, dependencies first, once asked for
 	ids      map[tasks.ListName][]string
 }
 

@@ -65,12 +65,16 @@ func (b *builder) place() {
 // much as there are services, so that after many nobody is served by it.
 func (b *builder) unknown(at source.Pos, name string, names []string) {
 	const most = 200
-	hint := ""
+	near := ""
 	if b.unknowns++; b.unknowns <= most {
-		hint = source.DidYouMean(name, names)
+		near = source.Nearest(name, names)
 	}
-	if hint == "" && b.guessed {
+	if i, is := b.index[near]; b.guessed && (!is || b.Services[i].Read == services.NameGuessed) {
 		return // it may well be the one that could not be read, which is reported
+	}
+	hint := "no service has this name: define it, or take the name out"
+	if near != "" {
+		hint = `did you mean "` + near + `"?`
 	}
 	b.sink.Errorf(at, "unknown service %q", name).WithHint(hint)
 }

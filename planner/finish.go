@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,51 +33,6 @@ func (b *builder) surroundings() {
 	b.carried()
 }
 
-// handlers finds the handler names and topics that several services use: in one
-// play the last would win, or all would run, so they are qualified by their service.
-func (b *builder) handlers() {
-	owner := map[string]string{}
-	b.shares = map[string]bool{}
-	for _, i := range b.placedServices() {
-		svc := &b.Services[i]
-		if len(svc.Handlers) == 0 {
-			b.unknownHandlers(svc, nil)
-			continue
-		}
-		own := map[string]bool{}
-		for _, h := range svc.Handlers {
-			for _, m := range slices.Concat(h.Names, h.Listens) {
-				own[m.Value] = true
-			}
-		}
-		for name := range own {
-			if o, taken := owner[name]; taken && o != svc.Name {
-				b.shares[name] = true
-			}
-			owner[name] = svc.Name
-		}
-		b.unknownHandlers(svc, own)
-	}
-}
-
-// unknownHandlers warns of a notify that nothing in its service answers.
-func (b *builder) unknownHandlers(svc *services.Service, own map[string]bool) {
-	if svc.Read > services.Whole || slices.ContainsFunc(svc.Assets, func(a services.Asset) bool { return strings.HasPrefix(a.Path, "handlers/") }) {
-		return
-	}
-	for _, list := range tasks.ListNames() {
-		for _, t := range svc.Lists[list] {
-			for _, m := range t.Notifies {
-				if own[m.Value] || strings.Contains(m.Value, "{{") {
-					continue
-				}
-				b.sink.Warnf(t.Pos, "%s notifies %q, which is no handler of it", svc.Name, m.Value).
-					WithHint(source.DidYouMean(m.Value, slices.Sorted(maps.Keys(own))))
-			}
-		}
-	}
-}
-
 // placedServices gives the services that stand on a role, by name.
 func (b *builder) placedServices() []int {
 	var out []int
@@ -88,33 +42,6 @@ func (b *builder) placedServices() []int {
 		}
 	}
 	return out
-}
-
-// qualify puts the service's name behind the marked handler names that it shares
-// with others.
-func (b *builder) qualify(svc string, text string, marks []source.Mark) string {
-	if !slices.ContainsFunc(marks, func(m source.Mark) bool { return b.shares[m.Value] }) {
-		return text
-	}
-	marks = slices.Clone(marks)
-	slices.SortFunc(marks, func(x, y source.Mark) int { return x.Start - y.Start })
-	var out strings.Builder
-	at := 0
-	for _, m := range marks {
-		if !b.shares[m.Value] {
-			continue
-		}
-		out.WriteString(text[at:m.Start])
-		name := m.Value + " (" + svc + ")"
-		if strings.ContainsAny(text[m.Start:m.Start+1], `"'`) || strings.Contains(name, ",") {
-			out.WriteString(source.JSONString(name))
-		} else {
-			out.WriteString(source.Quote(name))
-		}
-		at = m.End
-	}
-	out.WriteString(text[at:])
-	return out.String()
 }
 
 // plan writes down what was decided.
@@ -259,8 +186,7 @@ func (b *builder) service(i int) Service {
 	}
 	out.Bootstrap = mentions(svc, "upstep_bootstrap")
 	for i, h := range svc.Handlers {
-		text := b.qualify(svc.Name, h.Text, slices.Concat(h.Names, h.Listens, h.Notifies))
-		out.Handlers = append(out.Handlers, Task{ID: "handlers." + itoa(i+1), Name: h.Name, Line: h.Pos.Line, Text: text})
+		out.Handlers = append(out.Handlers, Task{ID: "handlers." + itoa(i+1), Name: h.Name, Line: h.Pos.Line, Text: b.handlerText(svc, h)})
 	}
 	for _, a := range svc.Assets {
 		sum := sha256.Sum256(a.Data)

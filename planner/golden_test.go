@@ -32,11 +32,12 @@ func TestPlans(t *testing.T) {
 			require.NoError(t, err)
 			w, problems := readWorld(t, archive)
 			var p *planner.Plan
-			if problems.Count(source.Error) == 0 {
-				var found source.Problems
-				p, found = planner.Build(w)
-				problems = append(problems, found...).Sorted()
+			var found source.Problems
+			failed := problems.Count(source.Error) > 0
+			if p, found = planner.Build(w); failed {
+				p = nil
 			}
+			problems = append(problems, found...).Sorted()
 			results := map[string]string{}
 			if len(problems) > 0 {
 				results["problems.txt"] = problems.Error() + "\n"

@@ -3,8 +3,11 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -26,24 +29,60 @@ func (b *builder) members() {
 		}
 		hosts, err := b.Inventory.Match(role.Hosts)
 		if err != nil {
-			b.sink.Errorf(role.HostsPos, "%v", err)
+			b.sink.Errorf(role.HostsPos, "%v", err).
+				WithHint("write groups and hosts with commas between; & keeps what both have, ! leaves out, ~ begins a regular expression")
 			continue
 		}
-		if len(hosts) == 0 && !role.Optional {
-			b.sink.Errorf(role.HostsPos, "role %q has no hosts: %q matches none of the inventory's %d", role.Name, role.Hosts, len(b.Inventory.Hosts())).
-				WithHint("mend the pattern or the inventory, or say optional: true")
+		if !role.Optional {
+			b.unmatched(role, len(hosts) == 0)
 		}
 		b.hosts[r] = hosts
 		for _, h := range hosts {
 			for _, q := range on[h] {
 				if !b.shared[r][q] {
 					b.shared[r][q], b.shared[q][r] = true, true
-					b.say(role.Name, fmt.Sprintf("shares hosts with %s (%s): their units follow each other in the order of the roles", b.Roles[q].Name, h), role.Pos)
+					b.say(role.Name, fmt.Sprintf("shares hosts with %s (%s): %s", b.Roles[q].Name, h, b.turns(q, r)), role.Pos)
 				}
 			}
 			on[h] = append(on[h], r)
 		}
 	}
+}
+
+// unmatched reports a role without hosts, or else what of its pattern names nothing: a
+// name spelt wrong leaves hosts out, or takes in hosts that were to be left out.
+func (b *builder) unmatched(role *roles.Role, none bool) {
+	const mend = "mend the pattern or the inventory, or say optional: true"
+	parts := b.Inventory.Unmatched(role.Hosts)
+	meant := func(part string) string {
+		return source.DidYouMean(strings.TrimLeft(part, "&!"), b.Inventory.Names())
+	}
+	if none {
+		hint := mend
+		if len(parts) == 1 && meant(parts[0]) != "" {
+			hint = meant(parts[0])
+		}
+		b.sink.Errorf(role.HostsPos, "role %q has no hosts: %q matches none of the inventory's %d", role.Name, role.Hosts, len(b.Inventory.Hosts())).WithHint(hint)
+		return
+	}
+	for _, part := range parts {
+		hint := mend
+		if near := meant(part); near != "" {
+			hint = near
+		}
+		b.sink.Warnf(role.HostsPos, "hosts of role %q: %q names no group and no host of the inventory", role.Name, part).WithHint(hint)
+	}
+}
+
+// turns says how two roles that share hosts follow each other.
+func (b *builder) turns(q, r int) string {
+	switch {
+	case b.rolling(q) == b.rolling(r):
+		return "their units follow each other in the order of the roles"
+	case b.rolling(r):
+		q, r = r, q
+	}
+	return fmt.Sprintf("the batches of %s, which is rolling, come after the steps of %s in each wave", b.Roles[q].Name, b.Roles[r].Name)
 }
 
 // behind looks at the services whose traffic others carry.

@@ -156,7 +156,7 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 		Pos:         f.PosOf("name"),
 		Stage:       f.String("stage"),
 		StagePos:    f.PosOf("stage"),
-		Optional:    f.Bool("optional"),
+		Optional:    f.Bool("optional") || unsure(f, "optional"),
 		HostsPos:    f.PosOf("hosts"),
 		Play:        tasks.ReadKeywords(f.Get("play"), tasks.PlayLevel, sink),
 	}
@@ -179,6 +179,10 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 		seen[s.Text()] = s.Pos()
 		r.Services = append(r.Services, Placed{s.Text(), s.Pos()})
 	}
+	if f.IsNull("rolling") {
+		sink.Errorf(f.PosOf("rolling"), "rolling of the role has nothing in it").
+			WithHint("write rolling: {} for one host at a time; remove the line if all hosts go together")
+	}
 	health := f.Get("health")
 	if rolling := f.Get("rolling").Substitute(vals, sink); rolling.Exists() {
 		r.Rolling = parseRolling(rolling, sink)
@@ -193,7 +197,17 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 	return r
 }
 
+// unsure tells whether a truth value is meant to stand there and cannot be read, which is
+// reported: what hangs on it is not held against the role.
+func unsure(f source.Fields, key string) bool {
+	_, ok := source.ParseBool(f.Get(key).Text())
+	return f.Misspelt(key) || f.Has(key) && !ok
+}
+
 func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) string {
+	if f.Misspelt("hosts") {
+		return ""
+	}
 	if !f.Has("hosts") {
 		return name
 	}
@@ -218,10 +232,24 @@ func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) 
 		}
 		parts = append(parts, part)
 	}
+	if len(parts) > 1 {
+		// Ansible takes each element of a list apart by itself. In one text with commas it
+		// takes nothing else apart.
+		var all []string
+		for _, part := range parts {
+			all = append(all, splitPattern(part)...)
+		}
+		parts = all
+	}
 	return strings.Join(parts, ",")
 }
 
 func parseRolling(v source.Node, sink *source.Sink) *Rolling {
+	if v.Kind() == source.Scalar {
+		sink.Errorf(v.Pos(), "rolling must be a mapping, not %q", v.Text()).
+			WithHint("write rolling: {} for one host at a time; remove the line if all hosts go together")
+		v = source.Node{}
+	}
 	f := source.ReadFields(v, "rolling", sink, "batch", "percentage", "pause", "drain", "max_failures", "tries", "retry_delay", "unit_timeout", "health")
 	r := &Rolling{
 		Batch:       batch(f, sink),

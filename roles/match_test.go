@@ -123,3 +123,14 @@ func output(t *testing.T, cmd *exec.Cmd, in []byte) []byte {
 	require.NoError(t, err, stderr.String())
 	return out
 }
+
+func TestPartsThatNameNothingAreKnown(t *testing.T) {
+	inv, err := roles.ParseInventory([]byte(`{"all": {"children": ["web", "empty"]}, "web": {"hosts": ["web1", "web2"]}}`))
+	require.NoError(t, err)
+	for pattern, want := range map[string]string{
+		"web": "", "web,wob": "wob", "web:!wob:&wib": "!wob &wib", "web1,empty,all,ungrouped": "", "web[0],wob[0]": "wob[0]", "w*,x*,~eb,~^web": "x* ~eb",
+		"localhost,127.0.0.1": "", "web[7]": "", "~(": "", "!": "",
+	} {
+		require.Equal(t, want, strings.Join(inv.Unmatched(pattern), " "), "pattern %q", pattern)
+	}
+}

@@ -59,6 +59,34 @@ func (inv *Inventory) Match(pattern string) ([]string, error) {
 	return hosts.list, nil
 }
 
+// Unmatched gives the parts of a pattern, as written, that name no group and no host:
+// those of which Ansible warns, and goes on without them.
+func (inv *Inventory) Unmatched(pattern string) []string {
+	var out []string
+	for _, p := range splitPattern(pattern) {
+		name := p
+		if p[0] == '&' || p[0] == '!' {
+			name = p[1:]
+		}
+		if m := subscripts.FindStringSubmatch(name); m != nil && name[0] != '~' && !inv.hosts[name] {
+			name = m[1]
+		}
+		if match, err := matcher(name); name == "" || err != nil || thisMachine(name) || slices.ContainsFunc(inv.Names(), match) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// Names gives what a pattern can name: every group, then every host.
+func (inv *Inventory) Names() []string { return slices.Concat(inv.groupNames(), inv.order) }
+
+// thisMachine tells the names of this machine, which need not stand in the inventory.
+func thisMachine(name string) bool {
+	return name == "127.0.0.1" || name == "localhost" || name == "::1"
+}
+
 // ordered is a list of names, each once.
 type ordered struct {
 	list []string
@@ -196,9 +224,9 @@ func (inv *Inventory) enumerate(expr string, local *string) ([]string, error) {
 			}
 		}
 	}
-	if names := []string{"127.0.0.1", "localhost", "::1"}; len(out) == 0 && slices.Contains(names, expr) {
+	if len(out) == 0 && thisMachine(expr) {
 		for _, h := range inv.order { // one name of this machine stands for the others
-			if slices.Contains(names, h) {
+			if thisMachine(h) {
 				return []string{h}, nil
 			}
 		}

@@ -14,7 +14,7 @@ type Role struct {
 	Name        string
 	Description string
 	Pos         source.Pos
-	Hosts       string // an Ansible inventory pattern; "" when an input for it is missing
+	Hosts       string // an Ansible inventory pattern; "" when it could not be read, which is reported
 	HostsPos    source.Pos
 	Stage       string // "" for none of its own
 	StagePos    source.Pos

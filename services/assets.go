@@ -1,11 +1,13 @@
 package services
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"strings"
 
 	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/tasks"
 )
 
 // maxAssetBytes bounds one file of a pack: all of them are held in memory.
@@ -97,4 +99,24 @@ func (a *assets) usable(rel string) bool {
 		return true
 	}
 	return false
+}
+
+// included looks into a pack's own files of tasks, which reach Ansible as they are, for
+// what harms the upgrade, and gives the handlers that they notify.
+func included(list []Asset, shown string, sink *source.Sink) (notifies []string) {
+	for _, a := range list {
+		folder, _, _ := strings.Cut(a.Path, "/")
+		if folder != "tasks" && folder != "handlers" || !source.IsYAML(a.Path) ||
+			!bytes.Contains(a.Data, []byte("notify")) && !bytes.Contains(a.Data, []byte("meta")) {
+			continue
+		}
+		// What is wrong with its YAML is for Ansible's syntax check: it need not be read here.
+		root, ok := source.Parse(source.File{Name: path.Join(shown, a.Path), Text: a.Data}, &source.Sink{})
+		if !ok {
+			notifies = append(notifies, "{{ any }}")
+			continue
+		}
+		notifies = append(notifies, tasks.Included(root, sink)...)
+	}
+	return notifies
 }

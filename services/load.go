@@ -141,13 +141,14 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
 		return unreadable(d, f.Text)
 	}
 	if sink.Failed() {
-		svc.Read = InPart
+		svc.Read = max(svc.Read, InPart)
 	}
 	sum := sha256.Sum256(f.Text)
 	svc.Digest = hex.EncodeToString(sum[:])
 	if d.pack != "" {
 		svc.Pack = true
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
+		svc.Included = included(svc.Assets, path.Dir(d.shown), sink)
 	}
 	return svc
 }

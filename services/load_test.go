@@ -31,10 +31,10 @@ func load(t *testing.T, texts map[string]string) ([]services.Service, string) {
 func TestOneMistakeIsOneProblem(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"a misspelt key that is required": {"servce_name: a\n", `services/a.yaml:1:1: unknown key "servce_name" in the service` + "\n  hint: did you mean \"service_name\"?"},
-		"a version that is text":          {"service_name: a\nversion: 5\n", "services/a.yaml:2:10: version must be a mapping, not a single value"},
+		"a version that is text":          {"service_name: a\nversion: 5\n", "services/a.yaml:2:10: version must be a mapping, not a single value\n  hint: its keys are target, probe"},
 		"a misspelt target":               {"service_name: a\nversion: {targt: 5}\n", "services/a.yaml:2:11: unknown key \"targt\" in version\n  hint: did you mean \"target\"?"},
 		"a name that is a list":           {"service_name: [a]\n", "services/a.yaml:1:15: service_name of the service must be a single value, not a list"},
-		"a service that is a list":        {"- service_name: a\n", "services/a.yaml:1:1: the service must be a mapping, not a list"},
+		"a service that is a list":        {"- service_name: a\n", "services/a.yaml:1:1: the service must be a mapping, not a list\n  hint: begin with service_name: NAME"},
 		"a dependency without a name":     {"service_name: a\ndepends_on: [{until: upgraded}]\n", "services/a.yaml:2:14: the dependency has no service\n  hint: add service: VALUE"},
 		"no name at all":                  {"upgrade_tasks: []\n", "services/a.yaml:1:1: the service has no service_name\n  hint: add service_name: VALUE"},
 	} {
@@ -84,7 +84,7 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	for name, want := range map[string]string{
 		"p/files/x":      "services/p/files/x: read it: permission denied",
 		"p/files":        "services/p/files: read it: permission denied",
-		"p/service.yaml": "services/p/service.yaml: read service: permission denied",
+		"p/service.yaml": "services/p/service.yaml: read service: permission denied\n  hint: make it readable for who runs upstep",
 		".":              "services: read services: permission denied\n  hint: a project keeps its services in services/; --services points elsewhere",
 	} {
 		fsys := fstest.MapFS{"p/service.yaml": {Data: []byte("service_name: p\n")}, "p/files/x": {}, "p/files/y": {}}
@@ -157,4 +157,19 @@ func TestNamesThatCannotNameFilesAreProblems(t *testing.T) {
 	all, problems := load(t, map[string]string{"a\nb.yaml": "service_name: api"})
 	require.Equal(t, "\"services/a\\nb.yaml\": the file's name has a control character (U+000A)\n  hint: rename it", problems)
 	require.Len(t, all, 1)
+}
+
+func TestFilesOfTasksInAPackAreLookedInto(t *testing.T) {
+	all, problems := load(t, map[string]string{
+		"p/service.yaml":      "service_name: p\n",
+		"p/tasks/more.yml":    "- {name: a, notify: Restart}\n- block: [{meta: end_play}]\n",
+		"p/tasks/broken.yaml": "- {notify: Restart\n",
+		"p/tasks/x.j2":        "notify: meta: end_play",
+		"p/handlers/main.yml": "- {name: b, notify: Report}\n",
+		"p/files/end.yml":     "- meta: end_play\n",
+	})
+	require.Len(t, all, 1)
+	require.Equal(t, []string{"Report", "{{ any }}", "Restart"}, all[0].Included)
+	require.Equal(t, "services/p/tasks/more.yml:2:18: meta: end_play leaves out all that comes after it in the play: other services' tasks, health gates, the return to traffic\n"+
+		"  hint: put what may be left out into a block with when:; to stop the upgrade, use ansible.builtin.fail", problems)
 }

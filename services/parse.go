@@ -32,7 +32,11 @@ func Parse(f source.File, sink *source.Sink) (Service, bool) {
 	if root.Get("outputs").Exists() {
 		fields, ok = tripleoFields(root, sink)
 	} else {
-		fields, ok = source.ReadFields(root, "the service", sink, keys()...), root.Kind() == source.Map
+		if root.Kind() != source.Map {
+			sink.Errorf(root.Pos(), "the service must be a mapping, not %s", root.Kind()).WithHint("begin with service_name: NAME")
+			return Service{}, false
+		}
+		fields = source.ReadFields(root, "the service", sink, keys()...)
 	}
 	if !ok {
 		return Service{}, false
@@ -64,8 +68,10 @@ func (p *parser) service(f source.Fields) Service {
 	switch {
 	case s.Name == "":
 	case len(s.Name) > source.NameLimit:
+		s.Read = NameGuessed // who names it may have what its author will make of it
 		p.sink.Errorf(s.Pos, "a service name of %d bytes is too long for a file name", len(s.Name)).WithHint("use at most " + strconv.Itoa(source.NameLimit))
 	case !validName.MatchString(s.Name):
+		s.Read = NameGuessed
 		p.sink.Errorf(s.Pos, "service name %q is not usable as a file name", s.Name).
 			WithHint("use letters, digits, _ . and -, beginning with a letter or a digit")
 	}

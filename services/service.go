@@ -28,6 +28,7 @@ type Service struct {
 	Digest      string // SHA-256 of the file that defines it, in hex
 	Pack        bool
 	Assets      []Asset
+	Included    []string    // handlers that the pack's own files of tasks notify, as written
 	Uses        []tasks.Use // variables that its expressions name, each once
 }
 

@@ -2,6 +2,7 @@ package services
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
@@ -33,6 +34,14 @@ func tripleoFields(root source.Node, sink *source.Sink) (source.Fields, bool) {
 			f = f.With(k, beside.Get(k))
 		}
 	}
+	for _, at := range []source.Fields{beside, f} {
+		for _, l := range upgradeLists() {
+			if v := at.Get(l); v.Len() > 0 || v.Exists() && v.Kind() != source.List {
+				sink.Warnf(at.PosOf(l), "%s is not carried: what it does is no part of the plan", l).
+					WithHint("move what the upgrade needs of it to one of " + strings.Join(taskKeys(), ", "))
+			}
+		}
+	}
 	for _, k := range f.Keys() {
 		// TripleO's other keys (config_settings, step_config, ...) are not ours to judge,
 		// but a misspelt task list would vanish in silence.
@@ -51,11 +60,16 @@ func taskKeys() []string {
 	return out
 }
 
-// tripleoLists are TripleO's own lists that only an import knows how to place.
-func tripleoLists() []string {
+// upgradeLists are TripleO's lists that take part in an upgrade or update and are not read.
+func upgradeLists() []string {
 	return []string{
 		"upgrade_batch_tasks", "pre_upgrade_rolling_tasks", "external_upgrade_tasks", "update_tasks", "post_update_tasks",
-		"external_update_tasks", "fast_forward_upgrade_tasks", "fast_forward_post_upgrade_tasks", "host_prep_tasks",
-		"deploy_steps_tasks", "external_deploy_tasks", "external_post_deploy_tasks", "docker_puppet_tasks", "scale_tasks",
+		"external_update_tasks", "fast_forward_upgrade_tasks", "fast_forward_post_upgrade_tasks",
 	}
+}
+
+// tripleoLists are TripleO's own lists that only an import knows how to place.
+func tripleoLists() []string {
+	return append(upgradeLists(), "host_prep_tasks", "deploy_steps_tasks", "external_deploy_tasks", "external_post_deploy_tasks",
+		"docker_puppet_tasks", "scale_tasks")
 }

@@ -237,7 +237,7 @@ func deployments(v source.Node, vals source.Values, sink *source.Sink) []Deploym
 		if f.Lacks("tasks") {
 			sink.Errorf(it.Pos(), "deployment tasks without tasks").WithHint("add tasks: with a list of them")
 		}
-		d.Tasks = tasks.NewReader(sink, false).List(f.Get("tasks"), "tasks")
+		d.Tasks = tasks.NewReader(sink, false).List(f.Get("tasks"), tasks.Deployment)
 		if w := f.Get("vars"); w.Exists() {
 			d.Vars = tasks.ReadVars(w, "vars of the deployment tasks", sink)
 		}

@@ -82,7 +82,7 @@ const (
 func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 	long := strings.Repeat("a", 201)
 	for text, want := range map[string]string{
-		"- a":              "1:1: upgrade.yaml must be a mapping, not a list",
+		"- a":              "1:1: upgrade.yaml must be a mapping, not a list\n  hint: its keys are name, description, inputs, from, to, releases, stages, steps, vars, play, notify, deployment_tasks, ordering, parallelism, forks, window",
 		"nme: x":           `1:1: unknown key "nme" in upgrade.yaml` + "\n  hint: did you mean \"name\"?",
 		"name: [a]":        "1:7: name of upgrade.yaml must be a single value, not a list",
 		`name: "a\nb"`:     "1:7: name of upgrade.yaml must be one line",
@@ -116,7 +116,7 @@ func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 		"stages: [a, a]":                      `1:13: duplicate stage "a"` + "\n  hint: name each stage once",
 
 		"inputs: [a]":                   "1:9: inputs must be a mapping, not a list\n  hint: write inputs: {NAME: {type: string, description: ...}}",
-		"inputs: {a: 1}":                "1:13: the input must be a mapping, not a single value",
+		"inputs: {a: 1}":                "1:13: the input must be a mapping, not a single value\n  hint: its keys are type, description, default, required",
 		"inputs: {step: }":              `1:10: input name "step" cannot be used` + "\n  hint: use letters, digits and _, beginning with a letter or _; names that begin with upstep_, and step, are upstep's own; some words are Python's or YAML's",
 		"inputs: {a: {type: strin}}":    `1:20: type of the input must be one of string, integer, number, boolean, list, map, not "strin"` + "\n  hint: did you mean \"string\"?",
 		"inputs: {a: {required: true}}": "1:10: input \"a\" has no value\n  hint: give it one with --set a=VALUE, or in a file with --inputs",
@@ -132,7 +132,7 @@ func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 		"parallelism: 0":                                               `1:14: parallelism of upgrade.yaml must be a whole number, 1 or more, not "0"`,
 		"forks: many":                                                  `1:8: forks of upgrade.yaml must be a whole number, 1 or more, not "many"`,
 		"window: {from: 2}":                                            "1:9: warning: window is not acted on by this version of upstep\n  hint: planning and emitting leave it out",
-		"deployment_tasks: 5":                                          "1:19: deployment_tasks must be a mapping, not a single value",
+		"deployment_tasks: 5":                                          "1:19: deployment_tasks must be a mapping, not a single value\n  hint: its keys are before, after",
 		"deployment_tasks: {befor: []}":                                `1:20: unknown key "befor" in deployment_tasks` + "\n  hint: did you mean \"before\"?",
 		"deployment_tasks: {before: {}}":                               "1:28: deployment tasks must be a list, not a mapping" + howTasks,
 		"deployment_tasks: {before: [5]}":                              "1:29: an element of deployment_tasks must be a mapping, not a single value" + howTasks,

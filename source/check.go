@@ -28,6 +28,7 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 	case n.Kind == yaml.AliasNode:
 		return c.alias(n)
 	case len(n.Content) == 0 && n.Anchor == "":
+		c.tag(n)
 		return 1
 	case depth > maxDepth:
 		if !c.deep {
@@ -40,12 +41,14 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 		c.doc.anchors = true
 		c.anchored(n, 0)
 	}
+	c.tag(n)
 	size := 1
 	if n.Kind == yaml.MappingNode && !c.keys(n) {
 		return size
 	}
 	for _, child := range n.Content {
 		if child.Kind == yaml.ScalarNode && child.Anchor == "" {
+			c.tag(child)
 			size++
 			continue
 		}
@@ -61,6 +64,25 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 		c.anchored(n, size)
 	}
 	return size
+}
+
+// tag reports a tag that Ansible cannot read. The file is read on: a tag hides nothing.
+func (c *checker) tag(n *yaml.Node) {
+	if n.Style&yaml.TaggedStyle == 0 || ansibleTag(n.ShortTag()) {
+		return
+	}
+	c.sink.Errorf(Pos{c.doc.name, n.Line, n.Column}, "Ansible knows no tag %s", n.ShortTag()).
+		WithHint("quote a value that begins with !; to say that something is not so, write not, as in when: not installed")
+}
+
+// ansibleTag tells the tags that Ansible's reader takes: YAML's own and its three.
+func ansibleTag(tag string) bool {
+	switch tag {
+	case "!", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!set", "!!omap", "!!pairs", "!!binary", "!!timestamp",
+		"!!python/unicode", "!!python/dict", "!vault", "!vault-encrypted", "!unsafe":
+		return true
+	}
+	return false
 }
 
 func (c *checker) anchored(n *yaml.Node, size int) {

@@ -26,7 +26,7 @@ func ReadFields(v Node, what string, sink *Sink, known ...string) Fields {
 		return f
 	case Map:
 	default:
-		sink.Errorf(v.Pos(), "%s must be a mapping, not %s", what, v.Kind())
+		sink.Errorf(v.Pos(), "%s must be a mapping, not %s", what, v.Kind()).WithHint("its keys are " + strings.Join(known, ", "))
 		return f
 	}
 	for _, e := range v.Entries() {
@@ -129,6 +129,12 @@ func (f Fields) Lacks(key string) bool {
 	return !f.Has(key) && !f.near[key] && (f.at.Kind() == Map || f.at.Kind() == Missing)
 }
 
+// Misspelt tells whether an unknown key was probably meant to be this one.
+func (f Fields) Misspelt(key string) bool { return f.near[key] && !f.Has(key) }
+
+// IsNull tells whether a key is written with nothing behind it.
+func (f Fields) IsNull(key string) bool { return f.by[key].Kind() == Null }
+
 // Bool reads true or false (and yes, no, on, off, as Ansible does).
 func (f Fields) Bool(key string) bool {
 	v := f.Get(key)
@@ -178,7 +184,7 @@ func (f Fields) Duration(key string, def time.Duration) time.Duration {
 		d, err = time.Duration(n)*time.Second, nil
 	}
 	if err != nil || v.Kind() != Scalar || d < 0 {
-		f.wrong(key, "a duration such as 30s or 5m")
+		f.wrong(key, "a duration such as 30s or 5m").WithHint("write 90s, 5m or 1h30m; a bare number counts seconds")
 		return def
 	}
 	return d
@@ -215,8 +221,11 @@ func (f Fields) OneOf(key, def string, words ...string) string {
 		return def
 	}
 	if v.Kind() != Scalar || !slices.Contains(words, v.Text()) {
-		p := f.wrong(key, "one of "+strings.Join(words, ", "))
-		p.WithHint(DidYouMean(v.Text(), words))
+		hint := DidYouMean(v.Text(), words)
+		if hint == "" {
+			hint = "write " + key + ": " + strings.Join(words, " or "+key+": ")
+		}
+		f.wrong(key, "one of "+strings.Join(words, ", ")).WithHint(hint)
 		return def
 	}
 	return v.Text()

@@ -20,6 +20,7 @@ func read(t *testing.T, text string, f func(Fields) any) (any, string) {
 }
 
 func TestFieldsReadWhatTheySayAndReportTheRest(t *testing.T) {
+	const duration = "\n  hint: write 90s, 5m or 1h30m; a bare number counts seconds"
 	str := func(f Fields) any { return f.String("name") }
 	required := func(f Fields) any { return f.Required("name") }
 	boolean := func(f Fields) any { return f.Bool("on") }
@@ -61,19 +62,20 @@ func TestFieldsReadWhatTheySayAndReportTheRest(t *testing.T) {
 		"a time":                  {"pause: 1h30m", pause, 90 * time.Minute, ""},
 		"a time in seconds":       {"pause: 90", pause, 90 * time.Second, ""},
 		"a time by default":       {"name: x", pause, time.Minute, ""},
-		"a time before":           {"pause: -5s", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "-5s"`},
-		"a time beyond all times": {"pause: 99999999999999999", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "99999999999999999"`},
-		"a time without a unit":   {"pause: 5 minutes", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "5 minutes"`},
+		"a time before":           {"pause: -5s", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "-5s"` + duration},
+		"a time beyond all times": {"pause: 99999999999999999", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "99999999999999999"` + duration},
+		"a time without a unit":   {"pause: 5 minutes", pause, time.Minute, `f.yaml:1:8: pause of the thing must be a duration such as 30s or 5m, not "5 minutes"` + duration},
 		"a list":                  {"words: [a, 2]", words, []string{"a", "2"}, ""},
 		"a list with odd things":  {"words: [a, [b], {c: d}, ~]", words, []string{"a"}, "f.yaml:1:12: every element of words must be a single value, not a list\nf.yaml:1:17: every element of words must be a single value, not a mapping\nf.yaml:1:25: every element of words must be a single value, not nothing"},
 		"a word where a list is":  {"words: a", words, []string{}, "f.yaml:1:8: words of the thing must be a list, not \"a\"\n  hint: write words: [a]"},
 		"one of a few":            {"kind: upgraded", kind, "upgraded", ""},
 		"one of a few by default": {"kind: ", kind, "step", ""},
+		"none of a few":           {"kind: daily", kind, "step", "f.yaml:1:7: kind of the thing must be one of step, upgraded, not \"daily\"\n  hint: write kind: step or kind: upgraded"},
 		"none of a few, but near": {"kind: upgrade", kind, "step", "f.yaml:1:7: kind of the thing must be one of step, upgraded, not \"upgrade\"\n  hint: did you mean \"upgraded\"?"},
 		"an unknown key":          {"name: x\nnmae: y", str, "x", "f.yaml:2:1: unknown key \"nmae\" in the thing\n  hint: did you mean \"name\"?"},
 		"a key like no other":     {"colour: y", str, "", "f.yaml:1:1: unknown key \"colour\" in the thing\n  hint: known keys: name, on, size, pause, words, kind"},
-		"no mapping":              {"- a", str, "", "f.yaml:1:1: the thing must be a mapping, not a list"},
-		"text and no mapping":     {"a", str, "", "f.yaml:1:1: the thing must be a mapping, not a single value"},
+		"no mapping":              {"- a", str, "", "f.yaml:1:1: the thing must be a mapping, not a list\n  hint: its keys are name, on, size, pause, words, kind"},
+		"text and no mapping":     {"a", str, "", "f.yaml:1:1: the thing must be a mapping, not a single value\n  hint: its keys are name, on, size, pause, words, kind"},
 		"keys by merge":           {"<<: {name: y, on: true}\nname: x", str, "x", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

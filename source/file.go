@@ -49,6 +49,8 @@ func Read(fsys fs.FS, name, shown, what string, sink *Sink) (File, bool) {
 	switch {
 	case errors.As(err, &odd):
 		sink.Errorf(Pos{File: shown}, "%v", err).WithHint("put a plain file in its place, or take it away")
+	case errors.Is(err, fs.ErrPermission):
+		sink.Errorf(Pos{File: shown}, "read %s: %v", what, err).WithHint("make it readable for who runs upstep")
 	case err != nil:
 		sink.Errorf(Pos{File: shown}, "read %s: %v", what, err)
 	}

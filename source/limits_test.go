@@ -39,7 +39,7 @@ func TestTimeGrowsWithTheText(t *testing.T) {
 		"a quote without end, late":   list(20000, task) + "- name: 'a\n" + list(2000, func(int) string { return "  x: y\n" }),
 		"comments without end":        "- a\n" + list(50000, func(int) string { return "# it's a comment\n\n" }) + "- b\n",
 		"dashes far from their tasks": list(300, func(int) string { return "-\n" + strings.Repeat("  # c\n", 300) + "  a: 1\n" }),
-		"a list under a tag":          "a: !x\n" + list(20000, func(int) string { return "    - b\n" }),
+		"a list under a tag":          "a: !!seq\n" + list(20000, func(int) string { return "    - b\n" }),
 		"anchors in every task":       list(5000, func(i int) string { return fmt.Sprintf("- a: &a%d 1\n  b: &b%d\n    c: 2\n", i, i) }),
 		"an alias in every task":      "- &a {x: 1}\n" + list(5000, func(int) string { return "- <<: *a\n  y: *a\n" }),
 		"literals that keep":          list(5000, func(int) string { return "- |+\n  a\n\n\n" }),

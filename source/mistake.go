@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 var (
-	keyStart    = regexp.MustCompile(`^( *(?:- +)*)("[^"]*"|'[^']*'|[^\s"'\[{#][^:#]*?):(?:[ \t]+|$)`)
+	keyStart    = regexp.MustCompile(`^( *(?:- +)*)("[^"]*"|'[^']*'|[^\s"'\[{#-][^:#]*?|-[^\s:#][^:#]*?):(?:[ \t]+|$)`)
 	blockHeader = regexp.MustCompile(`(?:^|[ :])[|>][-+0-9]{0,2}[ \t]*(?:#.*)?$`)
+	narrowDash  = regexp.MustCompile(`^ *(?:- +)*(-)["'{A-Za-z_][^#]*(?::(?:[ \t]|$)|\}$)`)
 	innerColon  = regexp.MustCompile(`:(?:[ \t]|$)`)
 )
 
@@ -22,7 +24,13 @@ func (d *document) lineMistake(line int, said string) mistake {
 	if strings.Contains(said, "<document start>") {
 		return mistake{at, "text behind the end of the file's one value", "only one mapping or one list can stand at the top"}
 	}
+	if m, found := d.oddSpace(line); found {
+		return m
+	}
 	if m, found := d.openQuote(line); found {
+		return m
+	}
+	if m, found := d.dashWithoutSpace(line); found {
 		return m
 	}
 	value, hasKey := in, false
@@ -40,7 +48,7 @@ func (d *document) lineMistake(line int, said string) mistake {
 		return jinja(here, rest)
 	case len(rest) > 0 && (rest[0] == '"' || rest[0] == '\''):
 		if end := d.quoteEnd(here); end > here && end < here+len(rest) {
-			return mistake{end, "text behind the closing quote", "put the whole value in quotes" + doubled(rest[0])}
+			return mistake{end, "text behind the closing quote", requote(rest)}
 		}
 	case len(rest) > 0 && rest[0] == ',':
 		return mistake{here, "a value cannot begin with ,", "put the whole value in quotes"}
@@ -58,6 +66,69 @@ func (d *document) lineMistake(line int, said string) mistake {
 		return noColon(at, text)
 	}
 	return mistake{at, "invalid YAML: " + said, "check the indentation, brackets and quotes of this line and of the one above"}
+}
+
+// conflict finds what git leaves in a file where two changes meet.
+func (d *document) conflict() (mistake, bool) {
+	for l := 1; l <= d.lines(); l++ {
+		text := d.line(l)
+		for _, mark := range []string{"<<<<<<<", "|||||||", "=======", ">>>>>>>"} {
+			if rest, is := bytes.CutPrefix(text, []byte(mark)); is && (len(rest) == 0 || rest[0] == ' ') {
+				return mistake{d.lineStart[l-1], "a merge that was not resolved", "keep what holds of the two sides, and take away the lines that begin with <<<<<<<, ======= and >>>>>>>"}, true
+			}
+		}
+	}
+	return mistake{}, false
+}
+
+// above gives the nearest line above that holds anything but a comment; 0 for none.
+func (d *document) above(line int) int {
+	for line--; line > 0 && d.idle(line); line-- {
+	}
+	return line
+}
+
+// oddSpace finds a character that looks like a space and is none, where a line or the
+// one above it is indented.
+func (d *document) oddSpace(line int) (mistake, bool) {
+	for _, l := range []int{d.above(line), line} {
+		if l == 0 {
+			continue
+		}
+		at := d.lineStart[l-1]
+		for i, r := range string(d.line(l)) {
+			switch {
+			case r == ' ' || r == '-' || r == '\t':
+				continue
+			case r > ' ' && unicode.IsSpace(r):
+				return mistake{at + i, fmt.Sprintf("%U where only spaces can stand: it looks like a space and is none", r), "type a space in its place"}, true
+			}
+			break
+		}
+	}
+	return mistake{}, false
+}
+
+// dashWithoutSpace finds -name: where a list element was meant, on a line or the one above.
+func (d *document) dashWithoutSpace(line int) (mistake, bool) {
+	for _, l := range []int{d.above(line), line} {
+		if m := narrowDash.FindSubmatchIndex(d.line(l)); m != nil {
+			return mistake{d.lineStart[l-1] + m[2], "a dash without a space behind it", `put a space behind the dash: "- "`}, true
+		}
+	}
+	return mistake{}, false
+}
+
+// requote says how to quote a value that begins with a quote and goes on behind its end.
+func requote(value []byte) string {
+	single, double := bytes.Count(value, []byte{'\''}), bytes.Count(value, []byte{'"'})
+	switch {
+	case single == 0:
+		return "put single quotes around the whole value"
+	case double == 0 && single%2 == 0 && bytes.IndexByte(value, '\\') < 0: // an odd one is a quote within the text
+		return "put double quotes around the whole value"
+	}
+	return "put single quotes around the whole value; a quote within is written twice ('')"
 }
 
 func noColon(at int, text []byte) mistake {
@@ -119,10 +190,7 @@ func (d *document) indentMistake(line int, hasKey bool) (mistake, bool) {
 	in := indentOf(text)
 	at := d.lineStart[line-1] + in
 	dash := bytes.HasPrefix(text[in:], []byte("-")) && (len(text) == in+1 || text[in+1] == ' ')
-	above := line - 1
-	for above > 0 && d.idle(above) {
-		above--
-	}
+	above := d.above(line)
 	if above == 0 || !hasKey && !dash {
 		return d.underBlock(line)
 	}

@@ -12,6 +12,7 @@ type wrong struct{ text, want string }
 // mistakes are files that Parse refuses, with all that it says.
 func mistakes() map[string]wrong {
 	const quoted = "\n  hint: put the whole value in quotes"
+	const conflict = "\n  hint: keep what holds of the two sides, and take away the lines that begin with <<<<<<<, ======= and >>>>>>>"
 	return map[string]wrong{
 		"a key indented too deep":           {"- name: x\n  shell: y\n   tags: step1\n- b: c\n", "f.yaml:3:4: indented deeper than the line above, which has its value already\n  hint: indent it by 2 spaces"},
 		"a key under a complete value":      {"a: b\n  c: d\nd: 1\n", "f.yaml:2:3: indented deeper than the line above, which has its value already\n  hint: begin it at the left margin"},
@@ -32,8 +33,18 @@ func mistakes() map[string]wrong {
 		"an unclosed quote in line 1":       {"a: \"foo\nb: 2\nc: 3\n", "f.yaml:1:4: a quote (\") is opened here and not closed on this line\n  hint: close it"},
 		"an unclosed quote":                 {"x: 1\na: 'foo\nb: 2\nc: 3\n", "f.yaml:2:4: a quote (') is opened here and not closed on this line\n  hint: close it; a quote within is written twice ('')"},
 		"a quote closed by the next":        {"x: 1\na: 'foo\nb: 2\nc: 'x'\nd: 3\n", "f.yaml:2:4: a quote (') is opened here and not closed on this line\n  hint: close it; a quote within is written twice ('')"},
-		"an apostrophe in single quotes":    {"x: 1\na: 'it's'\nb: 2\n", "f.yaml:2:8: text behind the closing quote" + quoted + "; a quote within is written twice ('')"},
-		"text behind a quoted word":         {"- when: \"foo\" in bar\n", "f.yaml:1:14: text behind the closing quote" + quoted},
+		"an apostrophe in single quotes":    {"x: 1\na: 'it's'\nb: 2\n", "f.yaml:2:8: text behind the closing quote\n  hint: put single quotes around the whole value; a quote within is written twice ('')"},
+		"text behind a quoted word":         {"- when: \"foo\" in bar\n", "f.yaml:1:14: text behind the closing quote\n  hint: put single quotes around the whole value"},
+		"single quotes compared":            {"- name: x\n  when: 'a' == 'b'\n", "f.yaml:2:12: text behind the closing quote\n  hint: put double quotes around the whole value"},
+		"quotes of both kinds compared":     {"- name: x\n  when: \"a\" == 'b'\n", "f.yaml:2:12: text behind the closing quote\n  hint: put single quotes around the whole value; a quote within is written twice ('')"},
+		"a brace not closed in a list":      {"a: 1\ntasks:\n  - {name: x, shell: x, tags: step1\n  - {name: y, shell: x}\n", "f.yaml:3:5: { is opened here and not closed\n  hint: close it with }; quote a value that only begins with it"},
+		"a brace not closed at the end":     {"tasks:\n  - {name: x, shell: x, tags: step1\n", "f.yaml:2:5: { is opened here and not closed\n  hint: close it with }; quote a value that only begins with it"},
+		"a no-break space that indents":     {"tasks:\n  - name: x\n\u00a0\u00a0\u00a0\u00a0shell: y\n    tags: step1\n", "f.yaml:3:1: U+00A0 where only spaces can stand: it looks like a space and is none\n  hint: type a space in its place"},
+		"a no-break space among spaces":     {"a:\n  b: 1\n \u00a0c: 1\n  d: 2\n", "f.yaml:3:2: U+00A0 where only spaces can stand: it looks like a space and is none\n  hint: type a space in its place"},
+		"no space behind a dash":            {"a:\n  - name: x\n    shell: y\n  -name: z\n    shell: y\n", "f.yaml:4:3: a dash without a space behind it\n  hint: put a space behind the dash: \"- \""},
+		"no space behind the first dash":    {"a:\n  -name: x\n   shell: y\n   tags: step1\n", "f.yaml:2:3: a dash without a space behind it\n  hint: put a space behind the dash: \"- \""},
+		"a merge that git left":             {"- name: x\n<<<<<<< HEAD\n  shell: a\n=======\n  shell: b\n>>>>>>> other\n", "f.yaml:2:1: a merge that was not resolved" + conflict},
+		"what is left of a merge":           {"- name: x\n  shell: b\n>>>>>>> other\n", "f.yaml:3:1: a merge that was not resolved" + conflict},
 		"an unclosed [":                     {"x: 1\na: [1, 2\nb: 2\nc: 3\n", "f.yaml:2:4: [ is opened here and not closed\n  hint: close it with ]; quote a value that only begins with it"},
 		"an unclosed {":                     {"x: 1\na: {k: 1\nb: 2\nc: 3\n", "f.yaml:2:4: { is opened here and not closed\n  hint: close it with }; quote a value that only begins with it"},
 		"an unclosed inner [":               {"- a: {k: [1, 2}\n- b: 2\n", "f.yaml:1:15: } where ] is expected\n  hint: [ is closed by ]"},
@@ -119,4 +130,17 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 			require.Equal(t, m.want, sink.Problems().Error())
 		})
 	}
+}
+
+func TestATagThatAnsibleCannotReadIsAProblem(t *testing.T) {
+	const how = "\n  hint: quote a value that begins with !; to say that something is not so, write not, as in when: not installed"
+	var sink Sink
+	_, ok := Parse(File{Name: "f.yaml", Text: []byte("- when: !installed\n  x: &a !foo {k: !!python/object:x 1}\n  y: [!<!bar> b, *a]\n")}, &sink)
+	require.True(t, ok, "the rest of the file is read")
+	require.Equal(t, "f.yaml:1:9: Ansible knows no tag !installed"+how+"\nf.yaml:2:6: Ansible knows no tag !foo"+how+
+		"\nf.yaml:2:18: Ansible knows no tag !!python/object:x"+how+"\nf.yaml:3:7: Ansible knows no tag !bar"+how, sink.Problems().Error())
+	sink = Sink{}
+	_, ok = Parse(File{Name: "f.yaml", Text: []byte("a: !vault x\nb: !unsafe '{{ c }}'\nc: !vault-encrypted y\nd: !!str 3\ne: !<tag:yaml.org,2002:int> 3\nf: ! g\n!!str h: !!set {i}\n")}, &sink)
+	require.True(t, ok)
+	require.Empty(t, sink.Problems())
 }

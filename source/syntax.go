@@ -46,6 +46,9 @@ func (d *document) diagnose(said string, line int) mistake {
 		r, _ := utf8.DecodeRune(d.text[at:])
 		return mistake{at, fmt.Sprintf("control character %U", r), `remove it, or write it as an escape in double quotes, such as "\x1b"`}
 	}
+	if m, found := d.conflict(); found {
+		return m
+	}
 	stop := d.stop()
 	if name, is := strings.CutPrefix(said, "unknown anchor '"); is {
 		name, _, _ = strings.Cut(name, "'")

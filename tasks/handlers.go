@@ -11,7 +11,7 @@ func (r *Reader) Handlers(v source.Node) []Handler {
 	}
 	var out []Handler
 	first := map[string]source.Pos{}
-	items, _ := r.items(v, false)
+	items, _ := r.items(v, "handlers")
 	for i := range items {
 		it := &items[i]
 		var names []source.Node

@@ -50,13 +50,28 @@ func (rd reading) task(n source.Node) (p parts) {
 			rd.locals[v.Get("index_var").Text()] = true
 		case "notify":
 			rd.it.notify = append(rd.it.notify, scalars(v)...)
+		default:
+			meta(key, v, rd.list == Deployment, rd.sink)
 		}
 		if rd.heat {
 			rd.noHeat(v)
 		}
 		rd.use(key, v, t)
 	}
+	rd.needsBlock(p)
 	return p
+}
+
+// needsBlock reports rescue and always that stand beside no task, which Ansible refuses.
+func (rd reading) needsBlock(p parts) {
+	if p.block.Len() > 0 || p.block.Exists() && p.block.Kind() != source.List { // what is no list is reported as such
+		return
+	}
+	for what, v := range map[string]source.Node{"rescue": p.rescue, "always": p.always} {
+		if v.Len() > 0 {
+			rd.sink.Errorf(v.Pos(), "%s without a task under block", what).WithHint("give block: the tasks that it stands by, or take " + what + " away")
+		}
+	}
 }
 
 // facts gives the names that set_fact sets, from a mapping or from name=value words.

@@ -11,9 +11,10 @@ func (r *Reader) List(v source.Node, name ListName) []Task {
 	if !v.Exists() || !r.isTaskList(v, string(name)) {
 		return nil
 	}
-	items, reports := r.items(v, name == Rollback)
+	items, reports := r.items(v, name)
 	if !name.Stepped() {
 		for i := range items {
+			r.special(&items[i], false)
 			items[i].cut(items[i].report, v, nil)
 		}
 		return reports
@@ -77,6 +78,7 @@ func (r *Reader) stepsOf(items []item, name ListName) steps {
 		}
 	}
 	for i := range items {
+		r.special(&items[i], true)
 		if it := &items[i]; len(it.inner) == 0 {
 			see(it.node, it.place)
 		}
@@ -93,6 +95,30 @@ func (r *Reader) stepsOf(items []item, name ListName) steps {
 			WithHint("give one task a step: tags: stepN")
 	}
 	return all
+}
+
+// special warns of Ansible's own two tags, once for each that is written, where a task
+// of the element has it.
+func (r *Reader) special(it *item, stepped bool) {
+	see := func(p place) {
+		switch {
+		case stepped && p.none():
+		case p.never.Line > 0:
+			r.sink.Warnf(p.never, "a task tagged never does not run, except where --tags chooses its part of the plan").
+				WithHint("take the tag away and say when: it runs, or take the task away")
+		case stepped && p.always.Line > 0:
+			r.sink.Warnf(p.always, "a task tagged always runs even where --tags chooses other steps").
+				WithHint("take the tag away: without it the task runs in its steps as well")
+		}
+	}
+	if len(it.inner) == 0 {
+		see(it.place)
+	}
+	for i := range it.inner {
+		if !it.inner[i].block {
+			see(it.inner[i].place)
+		}
+	}
 }
 
 // variant is what of a block goes to some steps.

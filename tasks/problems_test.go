@@ -11,6 +11,13 @@ import (
 
 const toStep = "\n  hint: add tags: stepN, or tags: common for every step of this service"
 
+const (
+	always = " even where --tags chooses other steps\n  hint: take the tag away: without it the task runs in its steps as well"
+	never  = " not run, except where --tags chooses its part of the plan\n  hint: take the tag away and say when: it runs, or take the task away"
+	ends   = " out all that comes after it in the play: other services' tasks, health gates, the return to traffic\n  hint: put what may be left out into a block with when:; to stop the upgrade, use ansible.builtin.fail"
+	clears = " hides hosts that failed from the gates, and the upgrade would go on\n  hint: mend what fails in a rescue: of its own block, or say failed_when:"
+)
+
 func TestEveryProblemOfATaskListSaysWhereAndHowToMend(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"a mapping where a list belongs":  {"a: {}", "s.yaml:1:1: upgrade_tasks must be a list of tasks, not a mapping\n  hint: every task begins with \"- \""},
@@ -45,6 +52,19 @@ func TestEveryProblemOfATaskListSaysWhereAndHowToMend(t *testing.T) {
 		"a rescue that is text":           {"- block: [{command: x}]\n  rescue: x\n  tags: step1", "s.yaml:2:11: rescue must be a list of tasks, not a single value\n  hint: every task begins with \"- \""},
 		"text in always":                  {"- block: [{command: x}]\n  always: [x]\n  tags: step1", "s.yaml:2:12: a task must be a mapping, not a single value\n  hint: write - name: ..., then the module and its arguments"},
 		"text in a block":                 {"- block:\n    - x\n    - {command: y}\n  tags: step1", "s.yaml:2:7: a task must be a mapping, not a single value\n  hint: write - name: ..., then the module and its arguments"},
+		"rescue beside no task":           {"- block: []\n  rescue: [{command: x}]\n  tags: step1", "s.yaml:2:11: rescue without a task under block\n  hint: give block: the tasks that it stands by, or take rescue away"},
+		"always without a block":          {"- name: a\n  command: x\n  always:\n    - command: y\n  tags: step1", "s.yaml:4:5: always without a task under block\n  hint: give block: the tasks that it stands by, or take always away"},
+		"rescue of nothing within":        {"- block:\n    - command: x\n  always:\n    - block: []\n      rescue: [{command: x}]\n      always: []\n  tags: step1", "s.yaml:5:15: rescue without a task under block\n  hint: give block: the tasks that it stands by, or take rescue away"},
+		"always and never beside a step":  {"- {name: a, tags: [step1, always]}\n- {name: b, tags: 'never, step2'}\n", "s.yaml:1:27: warning: a task tagged always runs" + always + "\ns.yaml:2:19: warning: a task tagged never does" + never},
+		"always and never around steps":   {"- tags: always\n  block:\n    - {name: a, tags: step1}\n    - {name: b, tags: [step2, never]}\n", "s.yaml:1:9: warning: a task tagged always runs" + always + "\ns.yaml:4:31: warning: a task tagged never does" + never},
+		"always beside no step":           {"- {name: a, tags: always}", `s.yaml:1:3: task "a" is in no step` + toStep},
+		"an end of the play":              {"- {meta: end_play, tags: step1}", "s.yaml:1:10: meta: end_play leaves" + ends},
+		"an end of the batch in a block":  {"- block:\n    - block: [{ansible.builtin.meta: end_batch, when: x}]\n  tags: step1", "s.yaml:2:38: meta: end_batch leaves" + ends},
+		"an end of the play in a rescue":  {"- block: [{command: x}]\n  rescue: [{ansible.legacy.meta: end_play}]\n  tags: step1", "s.yaml:2:34: meta: end_play leaves" + ends},
+		"an end of the play as an action": {"- {action: meta end_play, tags: step1}", "s.yaml:1:12: meta: end_play leaves" + ends},
+		"an end of the host":              {"- {meta: end_host, tags: step1}", "s.yaml:1:10: warning: meta: end_host takes the host out of the rest of the play: on a rolling role it counts as failed, on another it is back in the next step\n  hint: put what may be left out into a block with when:"},
+		"errors that are cleared":         {"- {meta: clear_host_errors, tags: step1}", "s.yaml:1:10: meta: clear_host_errors" + clears},
+		"meta that does no harm":          {"- {meta: refresh_inventory, tags: step1}\n- {meta: flush_handlers, tags: step1}\n- {meta: reset_connection, tags: step1}\n- {action: meta, tags: step1}", ""},
 		"one of a block's tasks no step":  {"- block:\n    - {name: b}\n    - {command: y, tags: step1}", `s.yaml:2:7: task "b" is in no step` + toStep},
 		"a nested block's task no step":   {"- block:\n    - name: i\n      block: [{name: b}, {name: c, tags: step2}]", `s.yaml:3:15: task "b" is in no step` + toStep},
 		"all common, so never":            {"- {name: a, tags: common}", "s.yaml:1:3: warning: the upgrade_tasks of this service are all common and it has no step: they never run\n  hint: give one task a step: tags: stepN"},
@@ -64,6 +84,30 @@ func TestListsWithoutStepsTakeAnyTags(t *testing.T) {
 	require.Equal(t, []int{1, 2, 3}, []int{list[0].Index, list[1].Index, list[2].Index})
 }
 
+func TestWhatEndsAPlayIsAProblemInEveryListButADeployments(t *testing.T) {
+	const text = "- {meta: end_play}\n- {meta: end_host}\n- {meta: clear_host_errors}\n- {name: x, command: x, tags: [never, always]}\n"
+	const cleared = "s.yaml:3:10: meta: clear_host_errors" + clears + "\ns.yaml:4:32: warning: a task tagged never does" + never
+	for _, name := range []tasks.ListName{tasks.Preflight, tasks.Drain, tasks.Unlink, tasks.Health, tasks.Restore, tasks.Establish} {
+		_, problems := read(t, name, text)
+		require.Len(t, problems, 4, "%s", name)
+		require.Contains(t, problems.Error(), "s.yaml:1:10: meta: end_play leaves"+ends, "%s", name)
+	}
+	_, problems := read(t, tasks.Deployment, text)
+	require.Equal(t, cleared, problems.Error())
+	root, sink := parse(t, "- {name: a, meta: end_play}")
+	tasks.NewReader(sink, false).Handlers(root)
+	require.Equal(t, "s.yaml:1:19: meta: end_play leaves"+ends, sink.Problems().Error())
+}
+
+func TestFilesThatTasksTakeInAreLookedAt(t *testing.T) {
+	root, sink := parse(t, "- name: a\n  notify: Restart\n- block:\n    - meta: end_play\n  rescue:\n    - {command: x, notify: ['{{ b }}', c]}\n- text\n")
+	require.Equal(t, []string{"Restart", "{{ b }}", "c"}, tasks.Included(root, sink))
+	require.Equal(t, "s.yaml:4:13: meta: end_play leaves"+ends, sink.Problems().Error())
+	root, sink = parse(t, "a: b")
+	require.Empty(t, tasks.Included(root, sink))
+	require.Empty(t, sink.Problems())
+}
+
 func TestWhatIsNotThereHasNoTasks(t *testing.T) {
 	r := tasks.NewReader(&source.Sink{}, false)
 	require.Empty(t, r.List(source.Node{}, tasks.Upgrade))
@@ -75,7 +119,7 @@ func TestWhatIsNotThereHasNoTasks(t *testing.T) {
 }
 
 func TestHeatFunctionsAreLeftToTheImport(t *testing.T) {
-	const how = " is not evaluated here\n  hint: templates with Heat functions go through `upstep import tripleo`"
+	const how = " is not evaluated here\n  hint: write the value itself, as it stands in what `openstack overcloud config download` writes"
 	text := "- name: a\n  command: {str_replace: {template: x}}\n  vars: {v: {get_param: X}}\n  tags: step1\n" +
 		"- get_attr: [a, b]\n- name: b\n  block:\n    - name: c\n      command: {get_param: Y}\n    - {list_concat: []}\n  rescue:\n    - shell: {if: [a, b]}\n  tags: step2\n"
 	for heat, want := range map[bool]string{

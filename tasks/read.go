@@ -26,12 +26,12 @@ type leaf struct {
 // reading is what stays the same while an element of a list is read.
 type reading struct {
 	*Reader
-	it       *item
-	rollback bool
+	it   *item
+	list ListName
 }
 
 // items reads the elements of a list; their reports stand in one slice, in the same order.
-func (r *Reader) items(list source.Node, rollback bool) ([]item, []Task) {
+func (r *Reader) items(list source.Node, name ListName) ([]item, []Task) {
 	out := make([]item, 0, list.Len())
 	reports := make([]Task, list.Len())
 	index := 0
@@ -43,10 +43,10 @@ func (r *Reader) items(list source.Node, rollback bool) ([]item, []Task) {
 		out = append(out, item{node: n, report: &reports[len(out)]})
 		it := &out[len(out)-1]
 		it.report.Pos, it.report.Index = n.Pos(), index
-		rd := reading{r, it, rollback}
+		rd := reading{r, it, name}
 		p := rd.task(n)
 		it.report.Name = source.Visible(p.name.Text())
-		it.place = r.within(p.tags, place{}, rollback)
+		it.place = r.within(p.tags, place{}, name == Rollback)
 		rd.lists(p, it.place, -1)
 	}
 	return out, reports[:len(out)]
@@ -97,7 +97,7 @@ func (rd reading) block(v source.Node, above place, parent int) {
 			continue
 		}
 		p := rd.task(n)
-		here := rd.within(p.tags, above, rd.rollback)
+		here := rd.within(p.tags, above, rd.list == Rollback)
 		rd.it.inner = append(rd.it.inner, leaf{node: n, place: here, parent: parent, block: p.block.Exists()})
 		rd.lists(p, here, len(rd.it.inner)-1)
 	}

@@ -18,6 +18,8 @@ type place struct {
 	common bool
 	post   bool // a rollback task of what post_upgrade_tasks did
 	wrong  bool // a tag could not be read, which was reported: it may have named a step
+	// Where Ansible's own tags stand, which choose tasks by themselves.
+	always, never source.Pos
 }
 
 func (p place) none() bool { return len(p.steps) == 0 && !p.common && !p.post && !p.wrong }
@@ -50,6 +52,10 @@ func (r *Reader) words(v source.Node, p *place, rollback bool) {
 		var word string
 		word, text, more = strings.Cut(text, ",")
 		switch word = strings.TrimSpace(word); {
+		case word == "always":
+			p.always = v.Pos()
+		case word == "never":
+			p.never = v.Pos()
 		case word == "common":
 			p.common = true
 		case strings.EqualFold(word, "common"):

@@ -22,6 +22,9 @@ const (
 	PostUpgrade ListName = "post_upgrade_tasks"
 )
 
+// Deployment is how the tasks of a deployment are named, which are a play of their own.
+const Deployment ListName = "tasks"
+
 // ListNames gives every task list, in the order in which they come in an upgrade.
 func ListNames() []ListName {
 	return []ListName{Preflight, Drain, Unlink, Upgrade, Health, Restore, Establish, PostUpgrade, Rollback}
