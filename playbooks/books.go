@@ -107,11 +107,11 @@ func (r *renderer) preflight() {
 		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allFail(),
 		body: func(w *writer) {
 			// Before the question: Ansible takes hosts out as they answer.
-			w.linef("    - name: Hosts that were lost on the way")
+			w.own(4, "Hosts that were lost on the way")
 			w.linef("      ansible.builtin.set_fact:")
 			w.linef("        upstep_lost: \"{{ ansible_play_hosts_all | difference(ansible_play_hosts) }}\"")
 			w.linef("")
-			w.linef("    - name: Every host is ready")
+			w.own(4, "Every host is ready")
 			w.linef("      ansible.builtin.assert:")
 			w.linef("        that:")
 			w.linef("          - upstep_answer.ping is defined")
@@ -139,7 +139,7 @@ func (r *renderer) preflightTasks(w *writer, role string, u planner.Unit, has bo
 	w.linef("      failed_when: false")
 	w.linef("      ignore_unreachable: true")
 	w.linef("")
-	w.linef("    - name: %s", source.Quote("Look at the hosts of "+role))
+	w.firm(4, "Look at the hosts of "+role)
 	w.linef("      when: upstep_answer.ping is defined")
 	w.linef("      block:")
 	gatherFacts(w, 8)
@@ -153,8 +153,12 @@ func (r *renderer) preflightTasks(w *writer, role string, u planner.Unit, has bo
 	w.linef("          ansible.builtin.set_fact:")
 	w.linef("            upstep_preflight: >-")
 	w.linef("              {{ upstep_preflight | default([]) + [ansible_failed_task.name ~ ': '")
-	w.linef("              ~ (ansible_failed_result.msg | default('failed'))] }}")
+	w.linef("              ~ %s] }}", failedWith)
 }
+
+// failedWith is the Jinja expression of why the task failed that led to a rescue. Ansible
+// gives it there even where no_log hides it.
+const failedWith = "('hidden by no_log' if ansible_failed_task.no_log | default(false) else ansible_failed_result.msg | default('failed'))"
 
 // deployment writes plays that belong to no service.
 func (r *renderer) deployment(path, title string, list []planner.Deployment) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,13 +23,23 @@ import (
 // small plans a project of one service and one role, written here.
 func small(t *testing.T, service, role string) string {
 	t.Helper()
+	return written(t, "name: small\n", role, service)
+}
+
+// written plans a project that is written here: upgrade.yaml, roles.yaml and services.
+func written(t *testing.T, upgrade, role string, list ...string) string {
+	t.Helper()
 	sink := &source.Sink{}
-	svc, ok := services.Parse(source.File{Name: "services/s.yaml", Text: []byte(service)}, sink)
-	require.True(t, ok, sink.Problems().Error())
 	w := planner.World{
-		Services: []services.Service{svc}, Roles: roles.Parse(source.File{Name: "roles.yaml", Text: []byte(role)}, source.Values{}, sink),
-		Settings: settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier},
+		Roles:    roles.Parse(source.File{Name: "roles.yaml", Text: []byte(role)}, source.Values{}, sink),
+		Settings: settings.Load(fstest.MapFS{"upgrade.yaml": {Data: []byte(upgrade)}}, "upgrade.yaml", "", nil, sink),
 	}
+	for i, text := range list {
+		svc, ok := services.Parse(source.File{Name: fmt.Sprintf("services/%d.yaml", i), Text: []byte(text)}, sink)
+		require.True(t, ok, sink.Problems().Error())
+		w.Services = append(w.Services, svc)
+	}
+	require.Empty(t, sink.Problems(), sink.Problems().Error())
 	p, problems := planner.Build(w)
 	require.NotNil(t, p, append(problems, sink.Problems()...).Error())
 	tree, err := playbooks.Render(p)

@@ -63,6 +63,7 @@ func (r *renderer) emit(w *writer, p play) {
 	}
 	r.handlers(w, p.services)
 	w.linef("  tasks:")
+	w.guards = guard(p.own, r.plan.Play)
 	p.body(w)
 }
 
@@ -194,7 +195,7 @@ func servicesOf(units ...planner.Unit) []string {
 // healthGate asks for the health of hosts until it is good often enough in a row.
 func (r *renderer) healthGate(w *writer, u planner.Unit) {
 	h := r.role[u.Role].Health
-	w.linef("    - name: Forget earlier answers")
+	w.own(4, "Forget earlier answers")
 	w.linef("      ansible.builtin.set_fact:")
 	w.linef("        upstep_good: 0")
 	w.linef("        upstep_tried: 0")
@@ -216,8 +217,9 @@ func (r *renderer) gateFile(u planner.Unit) {
 	w := &writer{}
 	w.madeFor(r.role[u.Role].Place)
 	w.linef("---")
+	w.guards = r.around(u.Role)
 	w.comment("One try of the health gate " + u.ID + ".")
-	w.linef("- name: %s", source.Quote("Ask for the health of "+u.Role))
+	w.firm(0, "Ask for the health of "+u.Role)
 	w.linef("  block:")
 	w.linef("    - name: %s", source.Quote("Health of "+u.Role))
 	// With its folder, here and below: a name alone would be looked for beside the
@@ -234,7 +236,7 @@ func (r *renderer) gateFile(u planner.Unit) {
 	w.linef("        upstep_good: 0")
 	w.linef("        upstep_tried: \"{{ upstep_tried | int + 1 }}\"")
 	w.linef("")
-	w.linef("- name: %s", source.Quote(fmt.Sprintf("Give up after %d tries", h.Tries)))
+	w.own(0, fmt.Sprintf("Give up after %d tries", h.Tries))
 	w.linef("  ansible.builtin.assert:")
 	w.linef("    that: upstep_good | int >= %d or upstep_tried | int < %d", h.Consecutive, h.Tries)
 	w.linef("    fail_msg: %s", source.Quote(u.Role+" is not healthy"))
@@ -255,7 +257,7 @@ func (r *renderer) wait(w *writer, name string, seconds int, when string, indent
 		return
 	}
 	pad := strings.Repeat(" ", indent)
-	w.linef("%s- name: %s", pad, source.Quote(name))
+	w.own(indent, name)
 	if when != "" {
 		w.linef("%s  when: %s", pad, when)
 	}
@@ -283,7 +285,7 @@ func (r *renderer) hostsPlay(name string) play {
 // tagGuard refuses tags of tasks, which would leave out draining, health gates and the
 // question for lost hosts.
 func tagGuard(w *writer) {
-	w.linef("    - name: Only upstep's own tags choose what runs")
+	w.own(4, "Only upstep's own tags choose what runs")
 	w.linef("      ansible.builtin.assert:")
 	w.linef("        that: ansible_run_tags | reject('match', '^(all|upstep_.*)$') | list | length == 0")
 	w.linef("        fail_msg: choose by tags such as upstep_step3; those of tasks are for --skip-tags")
@@ -294,7 +296,7 @@ func tagGuard(w *writer) {
 
 // nameHosts gives the role's hosts a group, which plays over several roles go by.
 func nameHosts(w *writer, role string) {
-	w.linef("    - name: %s", source.Quote("Name the hosts of "+role))
+	w.own(4, "Name the hosts of "+role)
 	w.linef("      ansible.builtin.group_by:")
 	w.linef("        key: %s", groupName(role))
 	w.linef("      changed_when: false")
@@ -303,7 +305,7 @@ func nameHosts(w *writer, role string) {
 
 func gatherFacts(w *writer, indent int) {
 	pad := strings.Repeat(" ", indent)
-	w.linef("%s- name: Gather facts that are not known yet", pad)
+	w.firm(indent, "Gather facts that are not known yet")
 	w.linef("%s  ansible.builtin.setup:", pad)
 	w.linef("%s  when: ansible_facts.gather_subset is not defined", pad)
 }

@@ -98,6 +98,8 @@ func (r *renderer) unitNote(u planner.Unit) string {
 func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	svc := r.svc[s.Service]
 	defer func(from int) { w.made(from, svc.Place) }(w.lines + 1)
+	keywords := deciding(u, svc.Play)
+	w.guards = r.around(u.Role, keywords...)
 	if s.Links != "" {
 		r.linkCall(w, u, s)
 		return
@@ -105,13 +107,13 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	w.comment(svc.Name + " (" + svc.File + ")")
 	asRole := packRole(svc)
 	bootstrap := svc.Bootstrap
-	if !asRole && svc.Vars == "" && len(svc.Play) == 0 && !bootstrap && u.Kind != planner.KindPreflight {
+	if !asRole && svc.Vars == "" && len(keywords) == 0 && !bootstrap && u.Kind != planner.KindPreflight {
 		r.tasks(w, s, 0)
 		return
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
 	r.serviceVars(w, svc, 2, bootstrap)
-	for _, k := range svc.Play {
+	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}
 	w.linef("  block:")
@@ -129,7 +131,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		w.linef("      ansible.builtin.set_fact:")
 		w.linef("        upstep_preflight: >-")
 		w.linef("          {{ upstep_preflight | default([]) + [%s ~ ansible_failed_task.name ~ ': '", jinja(svc.Name+": "))
-		w.linef("          ~ (ansible_failed_result.msg | default('failed'))] }}")
+		w.linef("          ~ %s] }}", failedWith)
 	}
 }
 
@@ -177,7 +179,7 @@ func (r *renderer) hangsOnBootstrap(s planner.Segment) bool {
 
 // bootstrapCheck stops where the host that does what is done once is not taking part.
 func (r *renderer) bootstrapCheck(w *writer, u planner.Unit, svc *planner.Service) {
-	w.linef("    - name: %s", source.Quote("The first host of "+svc.Name+" takes part"))
+	w.own(4, "The first host of "+svc.Name+" takes part")
 	w.linef("      ansible.builtin.assert:")
 	w.linef("        that: upstep_bootstrap_host not in %s or upstep_bootstrap_host in ansible_play_hosts", hostsOf(r.role[u.Role].Hosts))
 	w.linef("        fail_msg: \"{{ upstep_bootstrap_host }} does once what %s needs, and has failed or is outside the limit\"", svc.Name)
@@ -307,7 +309,7 @@ func (r *renderer) linkCall(w *writer, u planner.Unit, s planner.Segment) {
 		verb = "Put back into traffic at "
 	}
 	w.comment(s.Service + " (" + r.svc[s.Service].File + "), on every host that carries it")
-	w.linef("- name: %s", source.Quote("Some host carries "+s.Service))
+	w.own(0, "Some host carries "+s.Service)
 	w.linef("  ansible.builtin.assert:")
 	w.linef("    that: (%s) | length > 0", r.carriers(s.Service))
 	w.linef("    fail_msg: %s", source.Quote("no host carries "+s.Service))

@@ -37,6 +37,8 @@ func newStage(in, dir string) (*stage, error) {
 		switch err := os.Mkdir(s.root, 0o777); { //nolint:gosec // as the user's umask has it
 		case err == nil:
 			return s, nil
+		case errors.Is(err, fs.ErrNotExist): // a file system of the kernel's own, such as /proc
+			return nil, &PlaceError{in, "takes no folder"}
 		case !errors.Is(err, fs.ErrExist):
 			return nil, &fs.PathError{Op: "write", Path: in, Err: errors.Unwrap(err)}
 		}

@@ -101,18 +101,19 @@ func (r *renderer) sameKeywords(units []planner.Unit) bool {
 	return !slices.ContainsFunc(units, func(u planner.Unit) bool { return onPlay(u) != onPlay(units[0]) })
 }
 
-func groupsOf(units []planner.Unit) (names []string, pattern string) {
+func groupsOf(units []planner.Unit) (pattern string) {
+	var names []string
 	for _, u := range units {
 		if g := groupName(u.Role); !slices.Contains(names, g) {
 			names = append(names, g)
 		}
 	}
-	return names, strings.Join(names, ":")
+	return strings.Join(names, ":")
 }
 
 // freePlay runs several roles' units side by side, each host going at its own pace.
 func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
-	names, pattern := groupsOf(units)
+	pattern := groupsOf(units)
 	var roles []string
 	var first []planner.Keyword
 	for _, u := range units {
@@ -126,7 +127,7 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 	return play{
 		name: r.title(stage, wave, units[0]) + ": " + strings.Join(roles, ", "), hosts: pattern, at: r.role[units[0].Role].Place, own: first,
 		failure: []string{"strategy: ansible.builtin.free"}, tags: tags(stage, wave, units[0]), services: servicesOf(units...),
-		vars: append(unitVars(stage, units[0]), roleOfHost(names)...),
+		vars: append(unitVars(stage, units[0]), roleOfHost(units)...),
 		body: func(w *writer) {
 			for i, u := range units {
 				if i > 0 {
@@ -140,16 +141,15 @@ func (r *renderer) freePlay(stage string, wave int, units []planner.Unit) play {
 
 // roleOfHost gives the lines of a variable that names a host's role in a play over
 // several, for the handlers; each role's tasks are told by their include.
-func roleOfHost(groups []string) []string {
-	out := []string{"upstep_role: >-", "  {{ ["}
-	for i, g := range groups {
-		sep := ","
-		if i == len(groups)-1 {
-			sep = "]"
+func roleOfHost(units []planner.Unit) []string {
+	var list []string
+	for _, u := range units {
+		if line := fmt.Sprintf("  '%s' if '%s' in group_names else ''", u.Role, groupName(u.Role)); !slices.Contains(list, line) {
+			list = append(list, line)
 		}
-		out = append(out, "  '"+g+"'"+sep)
 	}
-	return append(out, "  | intersect(group_names) | first | default('') | replace('upstep_role_', '') }}")
+	out := append([]string{"upstep_role: >-", "  {{ ["}, strings.Split(strings.Join(list, ",\n"), "\n")...)
+	return append(out, "  ] | select | first | default('') }}")
 }
 
 func (r *renderer) freeTask(w *writer, u planner.Unit) {
@@ -169,22 +169,23 @@ func (r *renderer) freeTask(w *writer, u planner.Unit) {
 
 // lostPlay stops everything when a host was lost in the play before it.
 func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
-	_, pattern := groupsOf(units)
+	pattern := groupsOf(units)
 	return play{
 		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allFail(),
 		body: func(w *writer) {
-			w.linef("    - name: Every host has ended the step")
-			lostAssert(w, 6, "ansible_play_hosts_all")
+			w.own(4, "Every host has ended the step")
+			const lost = "ansible_play_hosts_all | difference(ansible_play_hosts)"
+			lostAssert(w, 6, lost, "failed: {{ "+lost+" | join(', ') }}")
 		},
 	}
 }
 
-// lostAssert writes the question whether a host of the play has failed or gone.
-func lostAssert(w *writer, indent int, expected string) {
+// lostAssert writes the question whether hosts of the play have failed or gone.
+func lostAssert(w *writer, indent int, lost, msg string) {
 	pad := strings.Repeat(" ", indent)
 	w.linef("%sansible.builtin.assert:", pad)
-	w.linef("%s  that: %s | difference(ansible_play_hosts) | length == 0", pad, expected)
-	w.linef("%s  fail_msg: \"failed: {{ %s | difference(ansible_play_hosts) | join(', ') }}\"", pad, expected)
+	w.linef("%s  that: %s | length == 0", pad, lost)
+	w.linef("%s  fail_msg: \"%s\"", pad, msg)
 	w.linef("%s  quiet: true", pad)
 }
 
@@ -225,44 +226,45 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		hosts: role.Hosts, at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
 		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
-	whole := func(part string, of Play) {
+	stopping := r.stopping(t, ro)
+	whole := func(part string, of Play) play {
 		p := base
 		p.id = of.ID
 		p.name = title(stage, wave.Number, part) + ": " + t.Role
+		return p
+	}
+	for _, of := range plays[:i] {
+		p := whole("out of traffic", of)
+		// A host that cannot leave traffic keeps the others from leaving it.
 		p.failure = allFail()
 		p.body = func(w *writer) {
 			r.canary(w, ro)
-			for _, u := range of.Units {
-				r.unitTasks(w, u)
-				w.linef("")
-			}
+			r.parts(w, of.Units)
+			stopping.gate(w, "No host was lost")
 		}
 		r.emit(w, p)
 	}
-	for _, of := range plays[:i] {
-		whole("out of traffic", of)
-	}
-	p := base
-	p.id = plays[i].ID
-	p.name = title(stage, wave.Number, "in batches") + ": " + t.Role
-	// No failure policy on the play itself: the batch's other hosts go on to their health
-	// gate and back into traffic; only then does the last task stop the role.
+	// No failure policy on this play and the last: the other hosts go on to their health
+	// gate and back into traffic; only then does the gate stop the role.
+	p := whole("in batches", plays[i])
 	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]"}
 	p.body = func(w *writer) {
 		r.canary(w, ro)
-		for _, u := range before {
-			r.unitTasks(w, u)
-			w.linef("")
+		upgrade := func(w *writer, last func(*writer)) { r.tries(w, file, t.Role, ro, 1, 4, last) }
+		if ro.Tries == 1 {
+			stopping.tell(w, "One batch of "+t.Role, func(w *writer) {
+				r.parts(w, before)
+				upgrade(w, nil)
+				r.parts(w, after)
+			})
+		} else {
+			// Ansible takes a handler that fails to the rescue of the outermost block: the tries
+			// stand in none.
+			stopping.tell(w, "Before the steps", func(w *writer) { r.parts(w, before) })
+			upgrade(w, stopping.always)
+			stopping.tell(w, "After the steps", func(w *writer) { r.parts(w, after) })
 		}
-		r.tries(w, file, t.Role, ro, 1, 4)
-		for _, u := range after {
-			w.linef("")
-			r.unitTasks(w, u)
-		}
-		w.linef("")
-		w.linef("    - name: No host of the batch was lost")
-		w.linef("      any_errors_fatal: true")
-		lostAssert(w, 6, expected(ro))
+		stopping.gate(w, "No host of the batch was lost")
 		if ro.Pause.Seconds() > 0 {
 			w.linef("")
 			r.wait(w, "Pause before the next batch", ro.Pause.Seconds(), "ansible_play_batch[-1] != ansible_play_hosts_all[-1]", 4)
@@ -270,11 +272,109 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 	r.emit(w, p)
 	for _, of := range plays[i+1:] {
-		whole("back into traffic", of)
+		p := whole("back into traffic", of)
+		back := stopping
+		back.all = false
+		p.body = func(w *writer) {
+			r.canary(w, ro)
+			back.tell(w, "All of "+t.Role, func(w *writer) { r.parts(w, of.Units) })
+			back.gate(w, "Every host is back in traffic")
+		}
+		r.emit(w, p)
 	}
 	if ro.Percentage < 100 {
 		r.canaryEnd(w, base, stage, wave.Number, t.Role, ro)
 	}
+}
+
+// parts takes in units, each with the handlers that it notifies: one that fails is seen
+// by the gate, and does not run only when the play has ended.
+func (r *renderer) parts(w *writer, units []planner.Unit) {
+	for _, u := range units {
+		w.gap()
+		r.unitTasks(w, u)
+		w.linef("")
+		flush(w, 4)
+	}
+}
+
+// flush runs the handlers that were notified so far.
+func flush(w *writer, indent int) {
+	pad := strings.Repeat(" ", indent)
+	w.linef("%s- name: Run the handlers that were notified", pad)
+	w.linef("%s  ansible.builtin.meta: flush_handlers", pad)
+	w.linef("")
+}
+
+// stopping is what is said where a rolling role stops.
+type stopping struct {
+	role     string
+	expected string // the hosts that the play should still have, in Jinja
+	traffic  bool   // hosts leave traffic, or come back into it
+	all      bool   // all of them do, before the first batch
+}
+
+func (r *renderer) stopping(t planner.Track, ro *planner.Rolling) stopping {
+	s := stopping{role: t.Role, expected: expected(ro)}
+	for _, u := range t.Parts {
+		s.traffic = s.traffic || u.Kind == planner.KindDrain || u.Kind == planner.KindRestore
+		s.all = s.all || u.Kind == planner.KindDrain && ro.Drain == "role"
+	}
+	return s
+}
+
+// gate stops the role where a host was lost, and names the hosts that are out of traffic.
+func (s stopping) gate(w *writer, name string) {
+	lost := s.expected + " | difference(ansible_play_hosts)"
+	msg := "failed: {{ " + lost + " | join(', ') }}"
+	switch {
+	case s.all:
+		msg += "; out of traffic: {{ " + s.expected + " | join(', ') }}"
+	case s.traffic:
+		msg = "failed and out of traffic: {{ " + lost + " | join(', ') }}"
+	}
+	w.gap()
+	w.own(4, name)
+	w.linef("      any_errors_fatal: true")
+	lostAssert(w, 6, lost, msg)
+}
+
+// tell writes tasks in a block, at whose end each host that failed in them says so: where
+// no host is left, Ansible ends without coming to the gate.
+func (s stopping) tell(w *writer, name string, body func(*writer)) {
+	if !s.traffic {
+		body(w)
+		return
+	}
+	in := &writer{guards: w.guards}
+	body(in)
+	text := strings.Trim(in.String(), "\n")
+	if text == "" {
+		return
+	}
+	w.gap()
+	w.linef("    - name: %s", source.Quote(name))
+	w.linef("      block:")
+	w.text(text+"\n", 4)
+	s.always(w)
+}
+
+// always is the end of such a block.
+func (s stopping) always(w *writer) {
+	if !s.traffic {
+		return
+	}
+	w.linef("")
+	w.linef("      always:")
+	w.own(8, "Who failed is out of traffic")
+	w.linef("          when: inventory_hostname not in ansible_play_hosts")
+	w.linef("          ansible.builtin.debug:")
+	if s.all {
+		w.linef("            msg: \"{{ inventory_hostname }} failed; out of traffic: {{ %s | join(', ') }}\"", s.expected)
+	} else {
+		w.linef("            msg: \"{{ inventory_hostname }} failed and is out of traffic\"")
+	}
+	w.linef("")
 }
 
 func serial(batch []string) []string {
@@ -308,9 +408,7 @@ func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []pl
 		w.linef("  vars:")
 		w.linef("    step: %d", u.Step)
 		w.linef("")
-		w.linef("- name: Run the handlers that were notified")
-		w.linef("  ansible.builtin.meta: flush_handlers")
-		w.linef("")
+		flush(w, 0)
 	}
 	r.write(path, trimmed(w))
 	return path
@@ -323,8 +421,9 @@ func trimmed(w *writer) *writer {
 	return out
 }
 
-// tries writes the batch's steps and, for hosts that failed, the steps again.
-func (r *renderer) tries(w *writer, file, role string, ro *planner.Rolling, try, indent int) {
+// tries writes the batch's steps and, for hosts that failed, the steps again. The first
+// try's block ends with what last writes.
+func (r *renderer) tries(w *writer, file, role string, ro *planner.Rolling, try, indent int, last func(*writer)) {
 	pad := strings.Repeat(" ", indent)
 	take := func(indent int) {
 		pad := strings.Repeat(" ", indent)
@@ -340,7 +439,10 @@ func (r *renderer) tries(w *writer, file, role string, ro *planner.Rolling, try,
 	take(indent + 4)
 	w.linef("%s  rescue:", pad)
 	r.wait(w, "Wait before the next try", ro.RetryDelay.Seconds(), "", indent+4)
-	r.tries(w, file, role, ro, try+1, indent+4)
+	r.tries(w, file, role, ro, try+1, indent+4, nil)
+	if last != nil {
+		last(w)
+	}
 }
 
 // canary leaves out the hosts beyond the share that one run takes.
@@ -368,7 +470,7 @@ func (r *renderer) canaryEnd(w *writer, base play, stage string, wave int, role 
 	p.failure = allFail()
 	p.services = nil
 	p.body = func(w *writer) {
-		w.linef("    - name: %s", source.Quote("All hosts of "+role+" are done"))
+		w.own(4, "All hosts of "+role+" are done")
 		w.linef("      ansible.builtin.assert:")
 		w.linef("        that: upstep_whole | default(false) | bool or ansible_play_hosts_all | length <= %s", canaryCount(ro))
 		w.linef("        fail_msg: %s", source.Quote(fmt.Sprintf("%d%% of %s are done: go on with all of them by -e upstep_whole=true", ro.Percentage, role)))

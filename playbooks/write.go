@@ -88,6 +88,9 @@ func Write(ctx context.Context, dir string, t *Tree, overwrite bool) (Written, e
 	}
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o777); err != nil { //nolint:gosec // as the user's umask has it
+		if errors.Is(err, fs.ErrNotExist) { // a file system of the kernel's own, such as /proc
+			return Written{}, &PlaceError{parent, "cannot be made"}
+		}
 		return Written{}, placed(err)
 	}
 	locked, unlock, err := lock(ctx, parent, dir)

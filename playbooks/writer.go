@@ -15,6 +15,7 @@ type writer struct {
 	strings.Builder
 	lines   int
 	origins []origin
+	guards  guards // of upstep's own tasks
 }
 
 // linef writes one line; a blank one only where the line before is not blank too.
@@ -25,6 +26,13 @@ func (w *writer) linef(format string, args ...any) {
 	fmt.Fprintf(&w.Builder, format, args...)
 	w.WriteByte('\n')
 	w.lines++
+}
+
+// gap sets a task off from the one before it.
+func (w *writer) gap() {
+	if !strings.HasSuffix(w.String(), ":\n") {
+		w.linef("")
+	}
 }
 
 // text writes lines of source text, moved right by indent columns.

@@ -314,8 +314,8 @@ func (r *run) move(l *lane, e event.Event) bool {
 	}
 	switch {
 	case e.Kind != event.Failed && e.Kind != event.Unreachable || e.Ignored || e.Rescued:
-	case own && p.Batches && e.Kind == event.Failed:
-		s.whole = true // the batch's last task says that another host was lost
+	case own && e.Kind == event.Failed:
+		s.whole = true // the play's gate says that another host was lost
 		return false
 	default:
 		s.lost = true

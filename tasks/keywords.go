@@ -27,7 +27,7 @@ func blockKeywords() []string {
 
 // playKeywords may stand on a play only.
 func playKeywords() []string {
-	return []string{"fact_path", "gather_subset", "gather_timeout", "order", "vars_files"}
+	return []string{"fact_path", "gather_subset", "gather_timeout", "vars_files"}
 }
 
 // ownKeywords are set by upstep on every play it writes.
@@ -54,6 +54,10 @@ func ReadKeywords(v source.Node, level Level, sink *source.Sink) []Keyword {
 	for _, e := range v.Entries() {
 		name := e.Key.Text()
 		switch {
+		case name == "order":
+			// Batches, a canary's share and the first host of a service are planned in the inventory's.
+			sink.Errorf(e.Key.Pos(), "play keyword %q would take hosts in another order than the plan", name).
+				WithHint("leave it out: hosts go in the order of the inventory")
 		case slices.Contains(ownKeywords(), name):
 			hint := "leave it out"
 			if name == "vars" {

@@ -229,6 +229,7 @@ func TestEveryProblemOfPlayKeywordsAndVars(t *testing.T) {
 	}{
 		"keywords as a list":        {play(tasks.PlayLevel), "- become", "s.yaml:1:1: play must be a mapping of play keywords, not a list"},
 		"a keyword that is ours":    {play(tasks.PlayLevel), "serial: 1", "s.yaml:1:1: play keyword \"serial\" is set by upstep itself\n  hint: leave it out"},
+		"another order":             {play(tasks.PlayLevel), "order: sorted", "s.yaml:1:1: play keyword \"order\" would take hosts in another order than the plan\n  hint: leave it out: hosts go in the order of the inventory"},
 		"vars among the keywords":   {play(tasks.BlockLevel), "vars: {a: 1}", "s.yaml:1:1: play keyword \"vars\" is set by upstep itself\n  hint: variables go into vars: beside play:"},
 		"a play's on a service":     {play(tasks.BlockLevel), "gather_subset: min", "s.yaml:1:1: play keyword \"gather_subset\" cannot stand on a service\n  hint: it holds for a whole play: put it under play: of the role or of upgrade.yaml"},
 		"a play's on a role":        {play(tasks.PlayLevel), "gather_subset: min", ""},

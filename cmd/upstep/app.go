@@ -81,7 +81,7 @@ func (a *app) exitCode(err error) int {
 		return code.code
 	case errors.As(err, &edited):
 		a.errorf("%v\n", edited)
-		a.errorf("upstep: nothing was written\n  hint: put the change into the services or roles, then emit with --overwrite; or move the file away\n")
+		a.errorf("upstep: nothing was written\n  hint: %s\n", refusedHint(edited))
 		return exitStale
 	case errors.As(err, &usage):
 		a.errorf("upstep: %v\n", usage.error)

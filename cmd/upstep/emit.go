@@ -67,7 +67,7 @@ func (a *app) emit(ctx context.Context, plan *planner.Plan, out string, overwrit
 	} else {
 		a.printf("%s: %d created, %d changed, %d removed, %d unchanged\n", out, len(w.Created), len(w.Changed), len(w.Removed), w.Unchanged)
 	}
-	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), shellWord(filepath.Join(dir, "upgrade.yml")))
+	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), pathWord(filepath.Join(dir, "upgrade.yml")))
 	return nil
 }
 
@@ -99,6 +99,18 @@ func editedHint(e *playbooks.EditedError) string {
 		return "move the file away, or emit with --overwrite to replace it"
 	}
 	return "move the folder away"
+}
+
+// refusedHint says what lets the tree be written. A folder is not overwritten at all.
+func refusedHint(e *playbooks.EditedError) string {
+	const folder = "move the folder away"
+	switch {
+	case len(e.Edited)+len(e.Strays) == 0:
+		return folder
+	case len(e.Folders) > 0:
+		return folder + "; put the change of a file into the services or roles, then emit with --overwrite"
+	}
+	return "put the change into the services or roles, then emit with --overwrite; or move the file away"
 }
 
 // unwritten takes a place that cannot hold the tree for a mistake in the call.
@@ -180,7 +192,7 @@ func (a *app) inventoryFlags() string {
 		if !strings.Contains(i, ",") && !strings.HasPrefix(i, "$") && !strings.HasPrefix(i, "~") { // a list of hosts is no path, and Ansible itself expands $ and ~
 			i = a.path(i)
 		}
-		b.WriteString(" -i " + shellWord(i))
+		b.WriteString(" -i " + pathWord(i))
 	}
 	return b.String()
 }

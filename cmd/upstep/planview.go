@@ -100,6 +100,14 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// pathWord is a path as a shell word that no command takes for an option.
+func pathWord(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	return shellWord(path)
+}
+
 func rolesOf(units []planner.Unit) []string {
 	var out []string
 	for _, u := range units {

@@ -1,0 +1,149 @@
+package playbooks_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fails makes tasks that fail on the host that a variable names.
+func fails(text string) string {
+	return strings.NewReplacer("FAIL(", "ansible.builtin.fail: {msg: failed here}, when: \"inventory_hostname == ").Replace(strings.ReplaceAll(text, ")F", " | default('')\""))
+}
+
+// web goes in batches; what uses it comes after.
+func web(t *testing.T, upgrade, rolling string) string {
+	t.Helper()
+	return written(t, upgrade, `- {name: Web, hosts: webs, services: [u], `+rolling+`}
+- {name: Use, hosts: w1, services: [v]}
+`, fails(`service_name: u
+drain_tasks:
+  - {name: Leave, ansible.builtin.debug: {msg: "{{ inventory_hostname }} leaves"}}
+preflight_tasks:
+  - {name: Ask, FAIL(notready)F}
+upgrade_tasks:
+  - {name: Upgrade, FAIL(bad)F, tags: step1}
+health_tasks:
+  - {name: Health, ansible.builtin.command: "true", notify: Healthy}
+  - {name: Healthier, FAIL(unhealthy)F}
+restore_tasks:
+  - {name: Return, ansible.builtin.command: "true", notify: Back}
+  - {name: Return whole, FAIL(noreturn)F}
+handlers:
+  - {name: Healthy, FAIL(handler_health)F}
+  - {name: Back, ansible.builtin.debug: {msg: "{{ inventory_hostname }} is back"}, failed_when: "inventory_hostname == handler_back | default('')"}
+`), `service_name: v
+depends_on: [u]
+upgrade_tasks:
+  - {name: Use it, ansible.builtin.debug: {msg: it went on}, tags: step1}
+`)
+}
+
+func TestAHandlerThatFailsStopsARollingRole(t *testing.T) {
+	need(t, "ansible-playbook")
+	dir := web(t, "name: small\n", "rolling: {batch: 2}")
+	for _, handler := range []string{"handler_back=w4", "handler_health=w4"} {
+		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", handler)
+		require.Equal(t, 2, code, out)
+		require.Contains(t, out, "failed and out of traffic: w4")
+		require.NotContains(t, out, "it went on")
+	}
+	code, out := play(t, filepath.Join(dir, "Web.yml"), 4)
+	require.Zero(t, code, out)
+	require.NotContains(t, out, "out of traffic\"")
+}
+
+func TestABatchThatFailsAsAWholeIsNamed(t *testing.T) {
+	need(t, "ansible-playbook")
+	for name, rolling := range map[string]string{"one try": "rolling: {batch: 1}", "two tries": "rolling: {batch: 1, tries: 2, retry_delay: 0}"} {
+		t.Run(name, func(t *testing.T) {
+			dir := web(t, "name: small\n", rolling)
+			code, out := play(t, filepath.Join(dir, "Web.yml"), 3, "-e", "bad=w2")
+			require.Equal(t, 2, code, out)
+			require.Contains(t, out, "w2 failed and is out of traffic")
+			require.Contains(t, out, "w1 is back")
+			require.NotContains(t, out, "w3 leaves")
+		})
+	}
+}
+
+func TestWhereTheWholeRoleLeavesTrafficEveryHostThatIsOutIsNamed(t *testing.T) {
+	need(t, "ansible-playbook")
+	dir := web(t, "name: small\n", "rolling: {batch: 2, drain: role}")
+	t.Run("a batch loses one", func(t *testing.T) {
+		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", "bad=w3")
+		require.Equal(t, 2, code, out)
+		require.Contains(t, out, "w3 failed; out of traffic: w1, w2, w3, w4")
+		require.Contains(t, out, "failed: w3; out of traffic: w1, w2, w3, w4")
+		require.NotContains(t, out, "is back")
+	})
+	t.Run("one does not come back", func(t *testing.T) {
+		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", "noreturn=w2")
+		require.Equal(t, 2, code, out)
+		require.Contains(t, out, "failed and out of traffic: w2")
+		for _, host := range []string{"w1", "w3", "w4"} {
+			require.Equal(t, 1, strings.Count(out, host+" is back"), out)
+		}
+		require.NotContains(t, out, "w2 is back")
+		require.NotContains(t, out, "it went on")
+	})
+}
+
+func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
+	need(t, "ansible-playbook")
+	const facts = "module_defaults: {ansible.builtin.setup: {gather_subset: min}}"
+	for name, c := range map[string]struct{ upgrade, role, wait string }{
+		// What waits does so for longer than tasks may take.
+		"of the deployment": {"play: {ignore_errors: true, ignore_unreachable: true, timeout: 5, no_log: true, " + facts + "}\n", "", "6s"},
+		"of the role":       {"name: small\n", ", play: {ignore_errors: true, no_log: true, " + facts + "}", "0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := web(t, c.upgrade, "rolling: {batch: 1, percentage: 50, pause: "+c.wait+"}, health: {tries: 2, delay: "+c.wait+", consecutive: 1}"+c.role)
+			code, out := play(t, filepath.Join(dir, "Web.yml"), 4, "-e", "bad=w1")
+			require.Equal(t, 2, code, out)
+			require.Contains(t, out, "50% of Web are done")
+			require.NotContains(t, out, "imed out")
+			code, out = play(t, filepath.Join(dir, "Web.yml"), 2, "-e", "unhealthy=w1")
+			require.Equal(t, 2, code, out)
+			require.Contains(t, out, "Web is not healthy")
+			require.Contains(t, out, "w1 failed and is out of traffic")
+			require.NotContains(t, out, "imed out")
+			code, out = play(t, filepath.Join(dir, "preflight.yml"), 2, "-e", "notready=w1")
+			require.Equal(t, 2, code, out)
+			require.Contains(t, out, "u: Ask: hidden by no_log")
+			require.NotContains(t, out, "failed here")
+		})
+	}
+}
+
+func TestRolesSideBySide(t *testing.T) {
+	need(t, "ansible-playbook")
+	service := func(name, more string) string {
+		return fails(`service_name: ` + name + `
+upgrade_tasks:
+  - {name: First, ansible.builtin.command: "true", notify: Told, tags: step1` + more + `}
+  - {name: Second, ansible.builtin.debug: {msg: it went on}, tags: step2}
+handlers:
+  - {name: Told, ansible.builtin.debug: {msg: "{{ inventory_hostname }} is of {{ upstep_role }}"}, failed_when: "inventory_hostname == bad | default('')"}
+`)
+	}
+	dir := written(t, "play: {ignore_errors: true}\n", `- {name: my-role, hosts: "webs[0:1]", services: [u]}
+- {name: Other, hosts: "webs[2:3]", services: [v]}
+`, service("u", ", ignore_errors: false"), service("v", ""))
+	code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4)
+	require.Zero(t, code, out)
+	for _, line := range []string{"w1 is of my-role", "w2 is of my-role", "w3 is of Other", "w4 is of Other"} {
+		require.Contains(t, out, line)
+	}
+	dir = written(t, "name: small\n", `- {name: my-role, hosts: "webs[0:1]", services: [u]}
+- {name: Other, hosts: "webs[2:3]", services: [v]}
+`, service("u", ""), service("v", ""))
+	for _, book := range []string{"upgrade.yml", "my-role.yml"} {
+		code, out = play(t, filepath.Join(dir, book), 4, "-e", "bad=w1")
+		require.Equal(t, 2, code, out)
+		require.NotContains(t, out, "it went on", "a handler that fails is a host that is lost")
+	}
+}
