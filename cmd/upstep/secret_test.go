@@ -84,7 +84,7 @@ upgrade_tasks:
 		if err != nil || !e.Type().IsRegular() || strings.HasPrefix(path, filepath.Join(dir, "services")) {
 			return err
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // below the test's own folder
+		text, err := os.ReadFile(path)                           //nolint:gosec // below the test's own folder
 		if err != nil || strings.Contains(path, "/playbooks/") { // the author's own text
 			return err
 		}
