@@ -251,6 +251,20 @@ func snapshot(ctx context.Context, db *sql.DB) (dir string, err error) {
 	return dir, err
 }
 
+// CopyTo writes the journal, as it is at one moment, as that of the project in dir, which
+// must not have one. Others may be writing it meanwhile.
+func (j *Journal) CopyTo(ctx context.Context, dir string) error {
+	if err := makeFolder(filepath.Join(dir, Folder)); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, Folder, FileName)
+	if err := makeFile(path); err != nil { // with its mode; SQLite fills an empty file
+		return err
+	}
+	_, err := j.read.ExecContext(ctx, "VACUUM INTO ?", path)
+	return explain(path, "copy journal", err)
+}
+
 func removeCopy(dir string) error {
 	if dir == "" {
 		return nil

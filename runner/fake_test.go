@@ -53,6 +53,7 @@ type site struct {
 	ran   map[string]int // how often a host came to the end of a unit
 	dead  bool           // upstep was killed: nobody answers
 	crash bool           // and what it had started too
+	lost  bool           // the machine is: nothing of its processes is left
 	alive int
 	most  int // processes at a time
 }
@@ -82,7 +83,7 @@ func (s *site) Adopt(folder string, offset int64) (runner.Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.procs[folder]
-	if p == nil {
+	if p == nil || s.lost {
 		return nil, fmt.Errorf("no process has used %s", folder)
 	}
 	return &follower{proc: p, at: int(offset)}, nil

@@ -196,15 +196,19 @@ func (r *run) adopt(ctx context.Context) error {
 		if !p.Ended.IsZero() {
 			continue
 		}
-		proc, err := r.Executor.Adopt(p.Folder, p.Offset)
-		if err != nil { // killed before it was started
-			r.record.processEnded(p.Number, err.Error(), r.Now())
-			continue
-		}
 		l := r.laneOf(p.Book)
 		l.number, l.folder, l.adopted = p.Number, p.Folder, true
 		r.record.at[p.Number] = p.Offset
 		r.reseat(l)
+		proc, err := r.Executor.Adopt(p.Folder, p.Offset)
+		if err != nil {
+			// It was killed before it was started, or on a machine that is lost.
+			if l.current != nil {
+				r.finish(l, false, Outcome{Text: err.Error()})
+			}
+			r.record.processEnded(p.Number, err.Error(), r.Now())
+			continue
+		}
 		r.report(event.Event{Kind: event.Note, Message: "taking over what " + p.Book + " of an interrupted run does or did"})
 		r.follow(context.WithoutCancel(ctx), l, proc)
 	}

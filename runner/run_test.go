@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -474,4 +475,29 @@ func TestAnExcludedHostIsLeftBehind(t *testing.T) {
 	require.NoError(t, a.err)
 	require.Equal(t, runner.Done, a.result.State)
 	require.Equal(t, 1, n.ran["control-plane/1/step2/Api a2"], "it catches up")
+}
+
+// TestALostMachineLeavesUnknownHosts goes on with a journal alone: what was at work is
+// unknown, and is done again unless it must run once.
+func TestALostMachineLeavesUnknownHosts(t *testing.T) {
+	once := strings.Replace(rolling, "{name: Go, ansible.builtin.ping: {}, tags: step3}", "{name: Go, ansible.builtin.ping: {}, run_once: true, tags: step3}", 1)
+	plan := project(t, write(t, once), rollingHosts)
+	undecided := 0
+	for at := 1; ; at++ {
+		n := newNight(t, plan)
+		if a := n.goOn(t, at, true); !a.killed {
+			break
+		}
+		n.lost = true
+		a := n.goOn(t, 0, false)
+		if e, is := errors.AsType[*runner.UndecidedError](a.err); is {
+			undecided++
+			require.Equal(t, "control-plane/1/step3/Db", e.Unit)
+			n.options.Rerun = []string{e.Unit}
+			a = n.goOn(t, 0, false)
+		}
+		require.NoError(t, a.err, "lost at write %d", at)
+		require.Equal(t, runner.Done, a.result.State, "lost at write %d: %+v", at, a.result)
+	}
+	require.Positive(t, undecided)
 }

@@ -18,6 +18,7 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	var events bool
 	var limit int
+	var copyTo string
 	cmd := &cobra.Command{
 		Use:   "history [RUN]",
 		Short: "List the runs, or tell all that was done in one",
@@ -34,6 +35,8 @@ command, how long each unit took, what was skipped by hand and what was asked of
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.reading(cmd.Context(), func(j *journal.Journal) error {
 				switch {
+				case copyTo != "":
+					return j.CopyTo(cmd.Context(), copyTo)
 				case events:
 					return a.events(cmd.Context(), j, name(args, 0))
 				case len(args) > 0:
@@ -44,6 +47,7 @@ command, how long each unit took, what was skipped by hand and what was asked of
 		},
 	}
 	cmd.Flags().BoolVar(&events, "events", false, "print the events of a run as JSON lines")
+	cmd.Flags().StringVar(&copyTo, "copy", "", "copy the journal into the project in `DIR`, also while a run writes it")
 	cmd.Flags().IntVar(&limit, "limit", 20, "list the last `N` runs; 0: all")
 	a.outputFlag(cmd)
 	return cmd
