@@ -94,8 +94,7 @@ func (a *app) exitCode(err error) int {
 	if errors.As(err, &hint) {
 		a.errorf("  hint: %s\n", hint.Hint())
 	}
-	var locked *journal.LockedError
-	if errors.As(err, &locked) {
+	if _, ok := errors.AsType[*journal.LockedError](err); ok {
 		return exitStale
 	}
 	return exitUnexpected

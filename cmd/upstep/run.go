@@ -64,7 +64,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.acceptChanged, "accept-changed", false, "go on though units that ended have other tasks now; they stay ended")
 	fl.StringArrayVar(&f.Rerun, "rerun", nil, "run this unit again though it ended; may be repeated")
 	fl.StringArrayVar(&f.Stages, "stage", nil, "only this stage; may be repeated")
-	fl.StringArrayVar(&f.Selection.Roles, "role", nil, "only this role; may be repeated")
+	fl.StringArrayVar(&f.Roles, "role", nil, "only this role; may be repeated")
 	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
 	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
 	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
@@ -96,8 +96,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
 	s, err := a.invoke(ctx, plan, f)
-	var done doneError
-	if errors.As(err, &done) {
+	if done, ok := errors.AsType[doneError](err); ok {
 		a.printf("%v\n", done)
 		a.printf("\nnext: upstep run --new%s runs it again\n", a.sameFlags())
 		return nil
