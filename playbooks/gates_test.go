@@ -8,6 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Few facts, so that the tests are quick.
+const (
+	facts   = "module_defaults: {ansible.builtin.setup: {gather_subset: min}}"
+	minimal = "play: {" + facts + "}\n"
+)
+
 // fails makes tasks that fail on the host that a variable names.
 func fails(text string) string {
 	return strings.NewReplacer("FAIL(", "ansible.builtin.fail: {msg: failed here}, when: \"inventory_hostname == ").Replace(strings.ReplaceAll(text, ")F", " | default('')\""))
@@ -42,24 +48,23 @@ upgrade_tasks:
 }
 
 func TestAHandlerThatFailsStopsARollingRole(t *testing.T) {
+	t.Parallel()
 	need(t, "ansible-playbook")
-	dir := web(t, "name: small\n", "rolling: {batch: 2}")
-	for _, handler := range []string{"handler_back=w4", "handler_health=w4"} {
-		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", handler)
-		require.Equal(t, 2, code, out)
-		require.Contains(t, out, "failed and out of traffic: w4")
-		require.NotContains(t, out, "it went on")
-	}
-	code, out := play(t, filepath.Join(dir, "Web.yml"), 4)
-	require.Zero(t, code, out)
-	require.NotContains(t, out, "out of traffic\"")
+	dir := web(t, minimal, "rolling: {batch: 4}")
+	code, out := play(t, filepath.Join(dir, "non-control-plane.yml"), 4, "-e", "handler_health=w3", "-e", "handler_back=w4")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, out, "failed and out of traffic: w3, w4")
+	require.NotContains(t, out, "w3 is back")
+	require.NotContains(t, out, "it went on")
 }
 
 func TestABatchThatFailsAsAWholeIsNamed(t *testing.T) {
+	t.Parallel()
 	need(t, "ansible-playbook")
 	for name, rolling := range map[string]string{"one try": "rolling: {batch: 1}", "two tries": "rolling: {batch: 1, tries: 2, retry_delay: 0}"} {
 		t.Run(name, func(t *testing.T) {
-			dir := web(t, "name: small\n", rolling)
+			t.Parallel()
+			dir := web(t, minimal, rolling)
 			code, out := play(t, filepath.Join(dir, "Web.yml"), 3, "-e", "bad=w2")
 			require.Equal(t, 2, code, out)
 			require.Contains(t, out, "w2 failed and is out of traffic")
@@ -70,17 +75,18 @@ func TestABatchThatFailsAsAWholeIsNamed(t *testing.T) {
 }
 
 func TestWhereTheWholeRoleLeavesTrafficEveryHostThatIsOutIsNamed(t *testing.T) {
+	t.Parallel()
 	need(t, "ansible-playbook")
-	dir := web(t, "name: small\n", "rolling: {batch: 2, drain: role}")
+	dir := web(t, minimal, "rolling: {batch: 2, drain: role}")
 	t.Run("a batch loses one", func(t *testing.T) {
-		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", "bad=w3")
+		code, out := play(t, filepath.Join(dir, "Web.yml"), 4, "-e", "bad=w3")
 		require.Equal(t, 2, code, out)
 		require.Contains(t, out, "w3 failed; out of traffic: w1, w2, w3, w4")
 		require.Contains(t, out, "failed: w3; out of traffic: w1, w2, w3, w4")
 		require.NotContains(t, out, "is back")
 	})
 	t.Run("one does not come back", func(t *testing.T) {
-		code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4, "-e", "noreturn=w2")
+		code, out := play(t, filepath.Join(dir, "non-control-plane.yml"), 4, "-e", "noreturn=w2")
 		require.Equal(t, 2, code, out)
 		require.Contains(t, out, "failed and out of traffic: w2")
 		for _, host := range []string{"w1", "w3", "w4"} {
@@ -92,12 +98,12 @@ func TestWhereTheWholeRoleLeavesTrafficEveryHostThatIsOutIsNamed(t *testing.T) {
 }
 
 func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
+	t.Parallel()
 	need(t, "ansible-playbook")
-	const facts = "module_defaults: {ansible.builtin.setup: {gather_subset: min}}"
 	for name, c := range map[string]struct{ upgrade, role, wait string }{
 		// What waits does so for longer than tasks may take.
 		"of the deployment": {"play: {ignore_errors: true, ignore_unreachable: true, timeout: 5, no_log: true, " + facts + "}\n", "", "6s"},
-		"of the role":       {"name: small\n", ", play: {ignore_errors: true, no_log: true, " + facts + "}", "0s"},
+		"of the role":       {minimal, ", play: {ignore_errors: true, no_log: true, " + facts + "}", "0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,28 +126,29 @@ func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
 }
 
 func TestRolesSideBySide(t *testing.T) {
+	t.Parallel()
 	need(t, "ansible-playbook")
-	service := func(name, more string) string {
-		return fails(`service_name: ` + name + `
+	service := func(name string) string {
+		return `service_name: ` + name + `
 upgrade_tasks:
-  - {name: First, ansible.builtin.command: "true", notify: Told, tags: step1` + more + `}
+  - {name: First, ansible.builtin.command: "true", notify: Told, tags: step1}
   - {name: Second, ansible.builtin.debug: {msg: it went on}, tags: step2}
 handlers:
-  - {name: Told, ansible.builtin.debug: {msg: "{{ inventory_hostname }} is of {{ upstep_role }}"}, failed_when: "inventory_hostname == bad | default('')"}
-`)
+  - name: Told
+    ansible.builtin.debug: {msg: "{{ inventory_hostname }} is of {{ upstep_role }}"}
+    failed_when: "inventory_hostname == bad | default('')"
+    ignore_errors: false
+`
 	}
-	dir := written(t, "play: {ignore_errors: true}\n", `- {name: my-role, hosts: "webs[0:1]", services: [u]}
+	dir := written(t, "play: {ignore_errors: true, "+facts+"}\n", `- {name: my-role, hosts: "webs[0:1]", services: [u]}
 - {name: Other, hosts: "webs[2:3]", services: [v]}
-`, service("u", ", ignore_errors: false"), service("v", ""))
-	code, out := play(t, filepath.Join(dir, "upgrade.yml"), 4)
+`, service("u"), service("v"))
+	code, out := play(t, filepath.Join(dir, "non-control-plane.yml"), 4)
 	require.Zero(t, code, out)
 	for _, line := range []string{"w1 is of my-role", "w2 is of my-role", "w3 is of Other", "w4 is of Other"} {
 		require.Contains(t, out, line)
 	}
-	dir = written(t, "name: small\n", `- {name: my-role, hosts: "webs[0:1]", services: [u]}
-- {name: Other, hosts: "webs[2:3]", services: [v]}
-`, service("u", ""), service("v", ""))
-	for _, book := range []string{"upgrade.yml", "my-role.yml"} {
+	for _, book := range []string{"non-control-plane.yml", "my-role.yml"} {
 		code, out = play(t, filepath.Join(dir, book), 4, "-e", "bad=w1")
 		require.Equal(t, 2, code, out)
 		require.NotContains(t, out, "it went on", "a handler that fails is a host that is lost")

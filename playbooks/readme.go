@@ -58,6 +58,7 @@ func (r *renderer) readme() string {
 	b.WriteString("Add `--tags upstep_step3` for one step of the roles that step together; rolling roles take all steps at a time and are left out then.\n")
 	b.WriteString("The tasks' own tags are kept, for `--skip-tags`; choosing by them is refused, as it would leave out draining and health gates. A\nrole's playbook begins with what it must wait for when roles are driven one by one.\n\n")
 	b.WriteString("Every failed or unreachable host stops what comes after it. In a batch, a host that fails stays out of traffic and the role stops:\na role's `max_failures` cannot be expressed in a play, so it counts as 0 here.\n\n")
+	b.WriteString("Before it stops, each host that failed in a batch says that it is out of traffic. Ansible ends without a word of this tree's where no host\nof a batch can be reached: its hosts are out of traffic then, and with `drain: role` all of the role's.\n\n")
 	b.WriteString("## What a play cannot do\n\nGo on where a run ended (run again: tasks must bear it); remember handlers that were notified on a host that then failed (restart what\nthey restart by hand); defer a host that does not drain; wait for approvals and maintenance windows; take rolling roles side by side.\n")
 	return b.String()
 }
