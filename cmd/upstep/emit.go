@@ -67,7 +67,8 @@ func (a *app) emit(ctx context.Context, plan *planner.Plan, out string, overwrit
 	} else {
 		a.printf("%s: %d created, %d changed, %d removed, %d unchanged\n", out, len(w.Created), len(w.Changed), len(w.Removed), w.Unchanged)
 	}
-	a.printf("\nnext: review %s, then\n  ansible-playbook%s %s\n", filepath.Join(dir, "README.md"), a.inventoryFlags(), pathWord(filepath.Join(dir, "upgrade.yml")))
+	a.printf("\nnext: review %s, then\n  upstep run%s %s\n", filepath.Join(dir, "README.md"), a.placeFlags(), pathWord(filepath.Join(dir, "plan.json")))
+	a.printf("or, without upstep\n  ansible-playbook%s %s\n", a.inventoryFlags(), pathWord(filepath.Join(dir, "upgrade.yml")))
 	return nil
 }
 
@@ -178,6 +179,15 @@ func (a *app) written(w playbooks.Written) {
 			a.printf("%s %s\n", group.sign, f)
 		}
 	}
+}
+
+// placeFlags repeats the flags that say where the project and its hosts are.
+func (a *app) placeFlags() string {
+	s := a.sameFolder()
+	for _, i := range a.inventory {
+		s += " -i " + shellWord(i)
+	}
+	return s
 }
 
 // inventoryFlags gives the -i flags of a command that is typed where upstep was.

@@ -373,14 +373,15 @@ func (l *ledger) standing(earlier journal.Progress, parts []planner.Unit, host s
 	return p.Standing(parts, host)
 }
 
-// ended counts plays that are over, and all.
+// ended counts the units of plays that are over, and all.
 func (l *ledger) ended() (n, of int) {
 	for _, s := range l.plays {
+		of += len(s.Units)
 		if s.over() {
-			n++
+			n += len(s.Units)
 		}
 	}
-	return n, len(l.plays)
+	return n, of
 }
 
 func (s *sheet) over() bool {
