@@ -183,11 +183,12 @@ func (a *app) written(w playbooks.Written) {
 
 // placeFlags repeats the flags that say where the project and its hosts are.
 func (a *app) placeFlags() string {
-	s := a.sameFolder()
+	var b strings.Builder
+	b.WriteString(a.sameFolder())
 	for _, i := range a.inventory {
-		s += " -i " + shellWord(i)
+		b.WriteString(" -i " + shellWord(i))
 	}
-	return s
+	return b.String()
 }
 
 // inventoryFlags gives the -i flags of a command that is typed where upstep was.
