@@ -32,10 +32,10 @@ preflight_tasks:
 upgrade_tasks:
   - {name: Upgrade, FAIL(bad)F, tags: step1}
 health_tasks:
-  - {name: Health, ansible.builtin.command: "true", notify: Healthy}
+  - {name: Health, ansible.builtin.debug: {}, changed_when: true, notify: Healthy}
   - {name: Healthier, FAIL(unhealthy)F}
 restore_tasks:
-  - {name: Return, ansible.builtin.command: "true", notify: Back}
+  - {name: Return, ansible.builtin.debug: {}, changed_when: true, notify: Back}
   - {name: Return whole, FAIL(noreturn)F}
 handlers:
   - {name: Healthy, FAIL(handler_health)F}
@@ -98,7 +98,6 @@ func TestWhereTheWholeRoleLeavesTrafficEveryHostThatIsOutIsNamed(t *testing.T) {
 }
 
 func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
-	t.Parallel()
 	need(t, "ansible-playbook")
 	for name, c := range map[string]struct{ upgrade, role, wait string }{
 		// What waits does so for longer than tasks may take.
@@ -106,7 +105,6 @@ func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
 		"of the role":       {minimal, ", play: {ignore_errors: true, no_log: true, " + facts + "}", "0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			dir := web(t, c.upgrade, "rolling: {batch: 1, percentage: 50, pause: "+c.wait+"}, health: {tries: 2, delay: "+c.wait+", consecutive: 1}"+c.role)
 			code, out := play(t, filepath.Join(dir, "Web.yml"), 4, "-e", "bad=w1")
 			require.Equal(t, 2, code, out)
@@ -117,6 +115,9 @@ func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
 			require.Contains(t, out, "Web is not healthy")
 			require.Contains(t, out, "w1 failed and is out of traffic")
 			require.NotContains(t, out, "imed out")
+			if c.wait != "0s" {
+				return // a host that does not answer in time is not ready
+			}
 			code, out = play(t, filepath.Join(dir, "preflight.yml"), 2, "-e", "notready=w1")
 			require.Equal(t, 2, code, out)
 			require.Contains(t, out, "u: Ask: hidden by no_log")

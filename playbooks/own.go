@@ -11,7 +11,7 @@ import (
 // guards are the lines by which upstep's own tasks stand outside of what authors said
 // for theirs: errors may be ignored, but no gate; tasks may have a time limit, but a
 // pause takes as long as was asked for; results may be hidden, but not why a run stops.
-type guards struct{ firm, own []string }
+type guards struct{ firm, facts, own []string }
 
 // guard gives the guards against keywords that stand around a task. Where none of them
 // matters there is nothing to write.
@@ -20,15 +20,18 @@ func guard(around ...[]planner.Keyword) guards {
 	all := slices.Concat(around...)
 	for _, k := range []struct {
 		name, value string
-		decides     bool
-	}{{"ignore_errors", "false", true}, {"ignore_unreachable", "false", true}, {"timeout", "0", false}, {"no_log", "false", false}} {
+		firm, facts bool
+	}{{"ignore_errors", "false", true, true}, {"ignore_unreachable", "false", true, true}, {"timeout", "0", false, true}, {"no_log", "false", false, false}} {
 		if !slices.ContainsFunc(all, func(o planner.Keyword) bool { return o.Name == k.name }) {
 			continue
 		}
 		line := k.name + ": " + k.value
 		g.own = append(g.own, line)
-		if k.decides {
+		if k.firm {
 			g.firm = append(g.firm, line)
+		}
+		if k.facts { // they may hold secrets
+			g.facts = append(g.facts, line)
 		}
 	}
 	return g

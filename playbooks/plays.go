@@ -305,7 +305,7 @@ func nameHosts(w *writer, role string) {
 
 func gatherFacts(w *writer, indent int) {
 	pad := strings.Repeat(" ", indent)
-	w.firm(indent, "Gather facts that are not known yet")
+	w.begin(indent, "Gather facts that are not known yet", w.guards.facts)
 	w.linef("%s  ansible.builtin.setup:", pad)
 	w.linef("%s  when: ansible_facts.gather_subset is not defined", pad)
 }
