@@ -126,7 +126,7 @@ func endChildren(t *testing.T, dir string) {
 // had ended is done again.
 func TestKilledAtAnyMoment(t *testing.T) {
 	needAnsible(t, "ansible-playbook", "ansible-inventory")
-	rounds := 4
+	rounds := 2
 	if os.Getenv("UPSTEP_SOAK") != "" {
 		rounds = 50
 	}

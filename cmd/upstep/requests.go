@@ -78,10 +78,10 @@ func (s *invocation) approve(ctx context.Context, stage string) (bool, error) {
 	if !isTerminal(s.stdin) {
 		return false, errNobody
 	}
-	lines := s.typed()
-	for len(lines) > 0 {
-		<-lines // typed before the question
+	for len(s.lines) > 0 {
+		<-s.lines // typed after an earlier question, before this one
 	}
+	lines := s.typed()
 	s.errorf("approve stage %s? [y/N] ", stage)
 	for {
 		select {
