@@ -27,6 +27,7 @@ lint: ## golangci-lint, installed once where it is missing
 bench: build ## ratios from one run
 	go build -o bin/bench ./bench
 	bin/bench
+	@scripts/benchrun
 
 soak: deps build ## the long proofs in full
 	UPSTEP_SOAK=1 go test -race -shuffle=on -timeout 120m ./...
