@@ -22,11 +22,16 @@ func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, err
 	if err := r.start(ctx, l); err != nil {
 		return nil, err
 	}
+	r.warmUp(ctx)
 	var found []Failure
 	done := ctx.Done()
 	for l.process != nil {
 		select {
 		case m := <-r.messages:
+			if m.lane != l {
+				r.take(m) // one that warms up: it comes to its first gate, and waits there
+				break
+			}
 			if m.err == nil {
 				found = r.checked(l, m, found)
 				break
@@ -52,6 +57,41 @@ func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, err
 		}
 	}
 	return found, nil
+}
+
+// warmUp starts the processes of what comes first: they take half a second to come to
+// their first gate, and touch no host before they are answered.
+func (r *run) warmUp(ctx context.Context) {
+	room := 8 // each takes some 60 MB while it waits
+	if r.Parallelism > 0 {
+		room = r.Parallelism - 1 // beside the preflight's
+	}
+	for _, p := range r.score.plays {
+		l := r.laneOf(p.book)
+		switch {
+		case room <= 0:
+			return
+		case p.state != waiting || l.process != nil:
+		case r.start(ctx, l) != nil:
+			return // it is tried again when it is due, and told then
+		default:
+			room--
+		}
+	}
+}
+
+// coolDown ends the processes that wait for what will not come.
+func (r *run) coolDown(ctx context.Context) error {
+	r.stopping = "preflight"
+	for !r.idle() {
+		r.dispatch(ctx)
+		if err := r.commit(ctx); err != nil {
+			r.abandon()
+			return err
+		}
+		r.take(<-r.messages)
+	}
+	return nil
 }
 
 // look answers a play of the preflight.

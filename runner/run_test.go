@@ -327,7 +327,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		children := false
 		for {
 			crash := r.IntN(3) == 0
-			a := n.goOn(t, 1+r.IntN(15), crash)
+			a := n.goOn(t, 1+r.IntN(60), crash)
 			if !a.killed {
 				require.NoError(t, a.err, "round %d", round)
 				require.Equal(t, runner.Done, a.result.State, "round %d: %+v", round, a.result)

@@ -160,7 +160,7 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 	if err != nil || len(failures) > 0 {
 		res := r.result()
 		res.State, res.Failures, res.Reason = PreflightFailed, failures, r.stopping
-		return r.end(ctx, res, err)
+		return r.end(ctx, res, errors.Join(err, r.coolDown(ctx)))
 	}
 	for {
 		r.dispatch(ctx)
