@@ -46,6 +46,7 @@ func project(t testing.TB, dir, inventory string) *planner.Plan {
 type site struct {
 	plan *planner.Plan
 	fail func(unit, host string) bool // nil: nothing does
+	slow string                       // a unit that takes its time
 
 	mu    sync.Mutex
 	procs map[string]*proc
@@ -238,6 +239,9 @@ func (p *proc) play(id string, units []planner.Unit, hosts []string, batch bool)
 			}
 			p.site.note("start", u.ID, h)
 			p.emit(event.Event{Kind: event.Start, Unit: u.ID, Host: h, Task: task})
+			if u.ID == p.site.slow {
+				time.Sleep(20 * time.Millisecond)
+			}
 			if p.site.crashed() {
 				return false
 			}

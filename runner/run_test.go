@@ -485,6 +485,7 @@ func TestALostMachineLeavesUnknownHosts(t *testing.T) {
 	undecided := 0
 	for at := 1; ; at++ {
 		n := newNight(t, plan)
+		n.slow = "control-plane/1/step3/Db" // so that it is seen in the middle
 		if a := n.goOn(t, at, true); !a.killed {
 			break
 		}

@@ -14,6 +14,7 @@ import (
 // TestCIJobsGoOnAfterALostRunner runs the scripts of docs/ci: plan, an upgrade whose
 // machine is lost in the middle, and the job that is started again on another.
 func TestCIJobsGoOnAfterALostRunner(t *testing.T) {
+	t.Parallel()
 	needAnsible(t, "ansible-playbook", "ansible-inventory")
 	bin := filepath.Dir(built(t))
 	scripts, err := filepath.Abs(filepath.Join("..", "..", "docs", "ci"))

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,13 +53,15 @@ func TestDocsAreTrue(t *testing.T) {
 	require.NoError(t, err)
 	pages = append(pages, own...)
 	pages = append(pages, filepath.Join(root, "README.md"), filepath.Join(root, "ARCHITECTURE.md"))
-	ran := 0
+	var ran atomic.Int32
+	t.Cleanup(func() { require.GreaterOrEqual(t, ran.Load(), int32(10), "the pages show commands") })
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		name, err := filepath.Rel(root, page)
 		require.NoError(t, err)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			work := filepath.Join(t.TempDir(), "upstep")
 			require.NoError(t, os.MkdirAll(work, 0o755))
 			for _, part := range []string{"testdata", "scripts", "Makefile"} {
@@ -80,11 +83,10 @@ func TestDocsAreTrue(t *testing.T) {
 					require.True(t, matches(strings.Split(strings.TrimRight(all[i+1].text, "\n"), "\n"), strings.Split(strings.TrimRight(string(printed), "\n"), "\n")),
 						"%s:%d: %s\nprints\n%s\nnot\n%s", name, b.line, b.text, printed, all[i+1].text)
 				}
-				ran++
+				ran.Add(1)
 			}
 		})
 	}
-	require.GreaterOrEqual(t, ran, 10, "the pages show commands")
 }
 
 // matches compares lines; "..." stands for any number of them.

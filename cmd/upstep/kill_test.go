@@ -125,6 +125,7 @@ func endChildren(t *testing.T, dir string) {
 // everything that it had started. The next run comes to the same end, and nothing that
 // had ended is done again.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	needAnsible(t, "ansible-playbook", "ansible-inventory")
 	rounds := 2
 	if os.Getenv("UPSTEP_SOAK") != "" {
@@ -133,6 +134,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	bin := built(t)
 	for round := range rounds {
 		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			t.Parallel()
 			dir, counts := counting(t)
 			r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(round))) //nolint:gosec // moments
 			upstep := func(ctx context.Context) ([]byte, error) {

@@ -48,6 +48,13 @@ func recorded(t *testing.T, name string) recording {
 		r.events = append(r.events, e)
 	}
 	require.NoError(t, json.Unmarshal(r.lines[last], &r.result))
+	l := newLedger(r.plan, journal.Progress{}, r.events[0].Time)
+	for _, id := range r.result.Ended {
+		r.result.Units += len(l.of[id].Units)
+	}
+	for _, id := range r.result.Open {
+		r.result.Left += len(l.of[id].Units)
+	}
 	return r
 }
 
@@ -453,7 +460,7 @@ func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 		Options: runner.Options{Selection: runner.Selection{Stages: []string{"x"}, Steps: []int{1, 2}, Hosts: []string{"h1", "h2"}}, Rerun: []string{"a", "b"}, Yes: true},
 	}}
 	require.Equal(t, "upstep run -C 'my project' --stage x --step 1 --step 2 --limit h1,h2 --rerun b --check --yes --output json --junit j.xml -- --vault-password-file 'a b'", o.next())
-	o.result = runner.Result{State: runner.Stopped, Reason: "not all units were selected"}
+	o.result = runner.Result{State: runner.Stopped, Narrowed: true}
 	require.NotContains(t, o.next(), "--stage")
 }
 
