@@ -343,6 +343,26 @@ func TestBlockedTerminalHoldsUpNothing(t *testing.T) {
 	}
 }
 
+func TestLiveViewLeavesTheScreenToAQuestion(t *testing.T) {
+	term := &terminal{columns: 80, rows: 24}
+	v := &liveView{out: term, flush: make(chan chan struct{}, 1)}
+	l := newLedger(large(2, 2), journal.Progress{}, time.Unix(1e9, 0))
+	v.report(l, event.Event{Kind: event.RunStart, Run: "r"})
+	v.paint(time.Unix(1e9, 0), false)
+	require.Contains(t, term.String(), "0/2 units")
+	go func() { v.paint(time.Unix(1e9, 0), true); close(<-v.flush) }()
+	began := time.Now()
+	v.report(l, event.Event{Kind: event.Wait, Stage: "all", Message: "stage all waits for approval"})
+	require.Less(t, time.Since(began), soon)
+	v.paint(time.Unix(1e9, 0), true)
+	require.NotContains(t, term.String(), "units")
+	require.Contains(t, term.String(), "stage all waits for approval")
+	_, _ = term.Write([]byte("approve? yes\r\n"))
+	v.report(l, event.Event{Kind: event.UnitStart, Unit: "all/1/step1/Role00-with-a-rather-long-name", Stage: "all"})
+	v.paint(time.Unix(1e9, 0), false)
+	require.Contains(t, term.String(), "approve? yes\n0:00   0/2 units", "the frame stands below the question")
+}
+
 func TestOutboxKeepsWhatMustBeTold(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
