@@ -100,10 +100,11 @@ func whole(t *testing.T, j *Journal, run RunID) (steps int) {
 func TestKilledAtAnyMomentNothingIsLostAndNothingIsHalf(t *testing.T) {
 	dir := t.TempDir()
 	seen := 0
-	for range 25 {
+	for round := range 25 {
 		c := start(t, "write", dir)
 		wait := time.Duration(rand.IntN(60_000)) * time.Microsecond //nolint:gosec // any moment will do
-		time.AfterFunc(20*time.Millisecond+wait, func() { _ = c.Process.Kill() })
+		// Later and later: a busy machine needs its time.
+		time.AfterFunc(time.Duration(20+10*round)*time.Millisecond+wait, func() { _ = c.Process.Kill() })
 		for c.lines.Scan() {
 			n, err := strconv.Atoi(c.lines.Text())
 			require.NoError(t, err)

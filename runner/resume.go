@@ -243,10 +243,10 @@ func (r *run) reseat(l *lane) {
 		for i, u := range p.units {
 			for h, host := range r.done.Units[u.ID].Hosts {
 				if host.State == journal.Started {
-					if at[h] == nil {
+					if at[h] == nil { // units begin for all hosts, and end one by one
 						active = append(active, h)
+						at[h] = &seat{unit: i, changed: host.Changed}
 					}
-					at[h] = &seat{unit: i, changed: host.Changed}
 					reached = max(reached, i)
 				}
 			}
