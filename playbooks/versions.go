@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -161,7 +162,7 @@ func (r *renderer) versionCheck(w *writer, svc *planner.Service) {
 		w.linef("      ansible.builtin.assert:")
 		w.linef("        that:")
 		w.linef("          - upstep_found.version == '' or upstep_found.number != ''")
-		w.linef("          - upstep_found.version == '' or %s is not version('%s', '>', version_type='pep440')", installed, wanted)
+		w.element(10, fmt.Sprintf("upstep_found.version == '' or %s is not version('%s', '>', version_type='pep440')", installed, wanted))
 		w.value(8, "success_msg", said)
 		w.linef("        fail_msg: >-")
 		w.linef("          {{ 'the probe says \"' ~ upstep_found.version ~ '\", which is no version' if upstep_found.number == '' else")
