@@ -38,7 +38,7 @@ func (s Selection) has(p *play) bool {
 	if len(s.Steps) == 0 {
 		return true
 	}
-	return !p.Batches && slices.ContainsFunc(p.units, func(u planner.Unit) bool {
+	return !p.Batches && slices.ContainsFunc(p.Units, func(u planner.Unit) bool {
 		return u.Kind == planner.KindStep && slices.Contains(s.Steps, u.Step)
 	})
 }

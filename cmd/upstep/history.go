@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -13,6 +12,7 @@ import (
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -100,14 +100,15 @@ func (acc *account) detail() runDetail {
 // unitsOf gives every unit that a run records, in the plan's order.
 func unitsOf(p *planner.Plan) []planner.Unit {
 	var out []planner.Unit
-	for i := range p.Before {
-		out = append(out, planner.Unit{ID: "before/" + strconv.Itoa(i+1)})
+	before, after := playbooks.DeploymentPlays(p)
+	for _, pl := range before {
+		out = append(out, pl.Units...)
 	}
 	for _, s := range p.Stages {
 		s.Units(func(_ planner.Wave, u planner.Unit) { out = append(out, u) })
 	}
-	for i := range p.After {
-		out = append(out, planner.Unit{ID: "after/" + strconv.Itoa(i+1)})
+	for _, pl := range after {
+		out = append(out, pl.Units...)
 	}
 	return out
 }

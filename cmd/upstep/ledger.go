@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -93,22 +91,22 @@ func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 		}
 		return s
 	}
-	deploy := func(stage string, list []planner.Deployment) {
-		for i := range list {
-			id := fmt.Sprintf("%s/%d", stage, i+1)
-			s := add(playbooks.Play{ID: id, Stage: stage, Units: []planner.Unit{{ID: id}}})
+	deploy := func(list []playbooks.Play) {
+		for _, pl := range list {
+			s := add(pl)
 			l.after[s] = slices.Clone(l.plays)
 			l.plays = append(l.plays, s)
 		}
 	}
-	deploy("before", p.Before)
+	first, last := playbooks.DeploymentPlays(p)
+	deploy(first)
 	for _, r := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, r.Name) {
 			add(pl)
 		}
 	}
 	l.order()
-	deploy("after", p.After)
+	deploy(last)
 	for _, s := range l.plays {
 		l.resume(s, done)
 	}
@@ -207,7 +205,7 @@ func (l *ledger) take(e event.Event) {
 		s.begin(e)
 	case e.Kind == event.UnitEnd && s != nil:
 		l.end(s, e)
-	case e.Kind == event.Note && strings.HasSuffix(e.Message, "what is at work ends"):
+	case e.Kind == event.Note && e.State == event.Stopping:
 		l.halt = e.Message
 	case s != nil && e.Host != "" && e.Item == "":
 		l.move(s, e)

@@ -74,7 +74,6 @@ func (s *invocation) approve(ctx context.Context, stage string) (bool, error) {
 	if ok, err := s.approved(ctx, stage); ok || err != nil {
 		return ok, err
 	}
-	s.unapproved = stage
 	if !isTerminal(s.stdin) {
 		return false, errNobody
 	}
@@ -150,11 +149,11 @@ func isTerminal(stream any) bool {
 }
 
 // approveFirst names the command without which a run does not go on.
-func (s *invocation) approveFirst() string {
-	if s.unapproved == "" {
+func (s *invocation) approveFirst(stage string) string {
+	if stage == "" {
 		return ""
 	}
-	return "upstep approve " + string(s.run) + " " + shellWord(s.unapproved) + s.sameFolder() + "\n  then "
+	return "upstep approve " + string(s.run) + " " + shellWord(stage) + s.sameFolder() + "\n  then "
 }
 
 // sameFolder repeats the flag that every command needs as well.

@@ -168,11 +168,10 @@ type invocation struct {
 	folder  string // of the run, below root
 	done    journal.Progress
 
-	since      time.Time   // it has had the lock
-	outcome    string      // how it ended, for the journal
-	unapproved string      // the stage that waits for approval
-	lines      chan string // what is typed; nil until something is asked
-	complete   bool        // every unit has ended
+	since    time.Time   // it has had the lock
+	outcome  string      // how it ended, for the journal
+	lines    chan string // what is typed; nil until something is asked
+	complete bool        // every unit has ended
 }
 
 // invoke opens the journal and decides whether this goes on with a run.
@@ -333,7 +332,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
 				Tree: dir, Inventory: s.inventories(), Facts: facts,
-				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff, Forks: s.plan.Forks,
+				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff,
 			},
 		},
 	})
@@ -354,7 +353,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		}
 	}
 	s.complete = res.State == runner.Done
-	o.first = s.approveFirst()
+	o.first = s.approveFirst(res.Waits)
 	return o.finish(res, s.done)
 }
 

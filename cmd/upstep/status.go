@@ -12,6 +12,7 @@ import (
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -193,19 +194,16 @@ func (s *runStatus) stages(acc *account) {
 		s.fail(acc, u)
 		return t
 	}
-	deployments := func(list []planner.Deployment, book string) (out []unitStatus) {
-		for i := range list {
-			out = append(out, note(planner.Unit{ID: fmt.Sprintf("%s/%d", book, i+1)}))
-		}
-		return out
-	}
 	units := func(list []planner.Unit) (out []unitStatus) {
 		for _, u := range list {
 			out = append(out, note(u))
 		}
 		return out
 	}
-	s.Before = deployments(acc.plan.Before, "before")
+	before, after := playbooks.DeploymentPlays(acc.plan)
+	for _, p := range before {
+		s.Before = append(s.Before, units(p.Units)...)
+	}
 	s.Stages = []stageStatus{}
 	for _, st := range acc.plan.Stages {
 		stage := stageStatus{Name: st.Name, Approve: st.Approve, Waves: []waveStatus{}}
@@ -231,7 +229,9 @@ func (s *runStatus) stages(acc *account) {
 		}
 		s.Stages = append(s.Stages, stage)
 	}
-	s.After = deployments(acc.plan.After, "after")
+	for _, p := range after {
+		s.After = append(s.After, units(p.Units)...)
+	}
 }
 
 // track says where the hosts of a rolling role stand.
