@@ -172,7 +172,11 @@ func (r *run) result() Result {
 	}
 	for _, p := range r.score.plays {
 		if p.state == left || p.state == limited {
-			reasons = append(reasons, "not everything was selected")
+			why := "not everything was selected"
+			if !slices.ContainsFunc(r.score.plays, func(p *play) bool { return !p.began.IsZero() }) {
+				why = "nothing that is selected is left to do"
+			}
+			reasons = append(reasons, why)
 			res.Narrowed = true
 			break
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/source"
 )
 
@@ -39,9 +40,10 @@ type app struct {
 	set            []string
 	inputs         []string
 	output         string
-	warnings       int             // shown so far
-	problems       source.Problems // warnings of the plan
-	failed         error           // the first failure to write to stdout
+	warnings       int              // shown so far
+	problems       source.Problems  // warnings of the plan
+	hosts          *roles.Inventory // as it was read last
+	failed         error            // the first failure to write to stdout
 }
 
 // execute runs a command line and gives its exit code.

@@ -192,6 +192,7 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inventory %s: %w", strings.Join(sources, ", "), err)
 	}
+	a.hosts = inv
 	return inv, nil
 }
 

@@ -24,7 +24,8 @@ import (
 // runFlags is what the flags of run say.
 type runFlags struct {
 	runner.Options
-	plan string // the document, none: the project's
+	plan           string   // the document, none: the project's
+	limit, exclude []string // as they were typed
 	viewFlags
 	fresh          bool // --new
 	acceptChanged  bool
@@ -71,9 +72,10 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.StringArrayVar(&f.Rerun, "rerun", nil, "run this unit again though it ended; may be repeated")
 	fl.StringArrayVar(&f.Stages, "stage", nil, "only this stage; may be repeated")
 	fl.StringArrayVar(&f.Roles, "role", nil, "only this role; may be repeated")
+	fl.StringArrayVar(&f.Services, "service", nil, "only units that hold tasks of this service; may be repeated")
 	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
-	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
-	fl.StringSliceVar(&f.Exclude, "exclude", nil, "leave these hosts behind; the run stays open for them")
+	fl.StringSliceVar(&f.limit, "limit", nil, "only these hosts, by an Ansible `PATTERN`")
+	fl.StringSliceVar(&f.exclude, "exclude", nil, "leave these hosts behind, by an Ansible `PATTERN`; the run stays open for them")
 	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
 	fl.StringSliceVar(&f.skipTags, "skip-tags", nil, "leave out tasks with these tags")
 	fl.BoolVar(&f.check, "check", false, "change nothing: Ansible says what it would do; a hint, no proof")
@@ -95,8 +97,11 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
 	}
-	plan, tree, err := a.loadPlan(ctx, f.plan, f.Exclude)
+	plan, tree, err := a.loadPlan(ctx, f.plan, f.exclude)
 	if err != nil {
+		return err
+	}
+	if f.Selection, err = a.choose(f, plan); err != nil {
 		return err
 	}
 	since := time.Now()

@@ -214,14 +214,17 @@ func (o *outcome) next() string {
 		for _, v := range f.Roles {
 			b.WriteString(" --role " + shellWord(v))
 		}
+		for _, v := range f.Services {
+			b.WriteString(" --service " + shellWord(v))
+		}
 		for _, v := range f.Steps {
 			fmt.Fprintf(&b, " --step %d", v)
 		}
-		if len(f.Hosts) > 0 {
-			b.WriteString(" --limit " + shellWord(strings.Join(f.Hosts, ",")))
+		if len(f.limit) > 0 {
+			b.WriteString(" --limit " + shellWord(strings.Join(f.limit, ",")))
 		}
-		if len(f.Exclude) > 0 {
-			b.WriteString(" --exclude " + shellWord(strings.Join(f.Exclude, ",")))
+		if len(f.exclude) > 0 {
+			b.WriteString(" --exclude " + shellWord(strings.Join(f.exclude, ",")))
 		}
 	}
 	for _, u := range f.Rerun {

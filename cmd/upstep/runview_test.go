@@ -476,10 +476,10 @@ func TestJUnitOfARun(t *testing.T) {
 func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 	a := &app{dir: "my project"}
 	o := outcome{app: a, over: true, result: runner.Result{State: runner.Failing, Ended: []string{"a"}}, flags: runFlags{
-		fresh: true, check: true, ansibleOptions: []string{"--vault-password-file", "a b"}, viewFlags: viewFlags{view: "auto", output: "json", junit: "j.xml"},
-		Options: runner.Options{Selection: runner.Selection{Stages: []string{"x"}, Steps: []int{1, 2}, Hosts: []string{"h1", "h2"}}, Rerun: []string{"a", "b"}, Yes: true},
+		limit: []string{"g*"}, fresh: true, check: true, ansibleOptions: []string{"--vault-password-file", "a b"}, viewFlags: viewFlags{view: "auto", output: "json", junit: "j.xml"},
+		Options: runner.Options{Selection: runner.Selection{Stages: []string{"x"}, Services: []string{"s"}, Steps: []int{1, 2}, Hosts: []string{"h1", "h2"}}, Rerun: []string{"a", "b"}, Yes: true},
 	}}
-	require.Equal(t, "upstep run -C 'my project' --stage x --step 1 --step 2 --limit h1,h2 --rerun b --check --yes --output json --junit j.xml -- --vault-password-file 'a b'", o.next())
+	require.Equal(t, "upstep run -C 'my project' --stage x --service s --step 1 --step 2 --limit 'g*' --rerun b --check --yes --output json --junit j.xml -- --vault-password-file 'a b'", o.next())
 	o.result = runner.Result{State: runner.Stopped, Narrowed: true}
 	require.NotContains(t, o.next(), "--stage")
 }
