@@ -216,7 +216,7 @@ func (p *preflightSheet) take(e event.Event) {
 	if p.began.IsZero() {
 		p.began = e.Time
 	}
-	p.ended = e.Time
+	p.ended, p.over = e.Time, false // what an earlier invocation left may have been told before
 	if e.Host != "" && (p.hosts[e.Host] == "" || e.Unit != "") {
 		p.hosts[e.Host] = e.Unit
 	}
