@@ -12,8 +12,8 @@ type Selection struct {
 	Roles  []string
 	// Services choose the units that hold tasks of theirs, whole.
 	Services []string
-	Steps  []int
-	Hosts  []string // limit
+	Steps    []int
+	Hosts    []string // limit
 	// Exclude leaves hosts behind, such as those that are dead.
 	Exclude []string
 	// WithoutDependencies lets units begin before unselected ones that they wait for.
