@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,9 +92,10 @@ func (o *outcome) report(problem error) junitSuites {
 			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: cmp.Or(f.Unit, "run"), Class: "run", Error: trouble(f, o.root)}}})
 		}
 	}
-	var code codeError
-	if problem != nil && !errors.As(problem, &code) || problem != nil && code.error != nil {
-		all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: "run", Class: "run", Error: &junitTrouble{Message: firstLine(problem.Error()), Type: "run", Text: problem.Error()}}}})
+	if problem != nil {
+		if text := strings.TrimSpace(problem.Error()); text != "" {
+			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: "run", Class: "run", Error: &junitTrouble{Message: firstLine(text), Type: "run", Text: text}}}})
+		}
 	}
 	for i := range all.Suites {
 		s := &all.Suites[i]

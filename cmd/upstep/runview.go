@@ -17,7 +17,6 @@ import (
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/runner"
-	"github.com/upstep/upstep/source"
 )
 
 // runView shows a run to people or to programs.
@@ -73,9 +72,7 @@ func (a *app) shown(ctx context.Context, f runFlags, upgrade func(*outcome, runV
 	err := upgrade(&o, v)
 	a.patient.Store(false)
 	a.patience.Store(nil)
-	if o.code = codeOf(err); o.code != exitDone && ctx.Err() != nil {
-		o.code = exitStopped
-	}
+	o.code = codeOf(ctx, err)
 	if f.junit != "" {
 		if wrong := o.writeJUnit(a.path(f.junit), err); wrong != nil && err == nil {
 			err, o.code = wrong, exitUnexpected
@@ -98,25 +95,6 @@ func (a *app) newRunView(f runFlags) runView {
 	default:
 		return newPlainView(results{a}, time.Local)
 	}
-}
-
-// codeOf gives the exit code of an error that is not shown yet.
-func codeOf(err error) int {
-	var problems source.Problems
-	var usage usageError
-	var code codeError
-	var locked *journal.LockedError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &problems), errors.As(err, &usage):
-		return exitInvalid
-	case errors.As(err, &code):
-		return code.code
-	case errors.As(err, &locked):
-		return exitStale
-	}
-	return exitUnexpected
 }
 
 // outcome is how an invocation ended: what every view shows in the end.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -94,7 +95,7 @@ func (r recording) play(v runView, done journal.Progress, f runFlags) outcome {
 		}
 	}
 	o.err = o.finish(r.result, progress(o.ledger))
-	o.code = codeOf(o.err)
+	o.code = codeOf(context.Background(), o.err)
 	o.ended = r.events[len(r.events)-1].Time
 	return o
 }
@@ -221,7 +222,7 @@ func TestLiveViewOfARun(t *testing.T) {
 				}
 			}
 			o.err = o.finish(failed.result, progress(o.ledger))
-			o.code = codeOf(o.err)
+			o.code = codeOf(context.Background(), o.err)
 			o.ended = failed.events[len(failed.events)-1].Time
 			v.finish(o)
 			out := strings.ReplaceAll(term.String(), failed.events[0].Time.Local().Format("15:"), "HH:")
