@@ -74,7 +74,7 @@ func (s *invocation) approve(ctx context.Context, stage string) (bool, error) {
 	if ok, err := s.approved(ctx, stage); ok || err != nil {
 		return ok, err
 	}
-	s.unapproved = stage
+	s.asked.Store(&stage)
 	if !isTerminal(s.stdin) {
 		return false, errNobody
 	}
@@ -149,12 +149,17 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
-// approveFirst names the command without which a run does not go on.
-func (s *invocation) approveFirst() string {
-	if s.unapproved == "" {
-		return ""
+// approveFirst names the command without which a run does not go on: that for the stage
+// that was asked for last, unless it was approved.
+func (s *invocation) approveFirst(ctx context.Context) (string, error) {
+	stage := s.asked.Load()
+	if stage == nil {
+		return "", nil
 	}
-	return "upstep approve " + string(s.run) + " " + shellWord(s.unapproved) + s.sameFolder() + "\n  then "
+	if ok, err := s.approved(ctx, *stage); ok || err != nil {
+		return "", err
+	}
+	return "upstep approve " + string(s.run) + " " + shellWord(*stage) + s.sameFolder() + "\n  then ", nil
 }
 
 // sameFolder repeats the flag that every command needs as well.

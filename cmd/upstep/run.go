@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -168,11 +169,11 @@ type invocation struct {
 	folder  string // of the run, below root
 	done    journal.Progress
 
-	since      time.Time   // it has had the lock
-	outcome    string      // how it ended, for the journal
-	unapproved string      // the stage that waits for approval
-	lines      chan string // what is typed; nil until something is asked
-	complete   bool        // every unit has ended
+	since    time.Time              // it has had the lock
+	outcome  string                 // how it ended, for the journal
+	asked    atomic.Pointer[string] // the stage whose approval was asked for last
+	lines    chan string            // what is typed; nil until something is asked
+	complete bool                   // every unit has ended
 }
 
 // open opens the journal and decides whether this goes on with a run. What it opened is
@@ -352,12 +353,15 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	}
 	s.outcome = outcomeOf(res)
 	if s.journal != nil {
-		if s.done, err = s.journal.Progress(context.WithoutCancel(ctx), s.run); err != nil {
+		ctx := context.WithoutCancel(ctx) // what became of it is read in any case
+		if s.done, err = s.journal.Progress(ctx, s.run); err != nil {
+			return err
+		}
+		if o.first, err = s.approveFirst(ctx); err != nil {
 			return err
 		}
 	}
 	s.complete = res.State == runner.Done
-	o.first = s.approveFirst()
 	return o.finish(res, s.done)
 }
 

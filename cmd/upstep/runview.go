@@ -242,6 +242,12 @@ func (o *outcome) next() string {
 	return b.String()
 }
 
+// hides tells whether next leaves out what may be secret, so that it cannot be typed as
+// it stands.
+func (o *outcome) hides() bool {
+	return !slices.Equal(withoutSecrets(o.flags.ansibleOptions), o.flags.ansibleOptions)
+}
+
 // unchanged words what changed though nothing was to.
 func (o *outcome) unchanged() []change {
 	if !o.flags.expectUnchanged || o.ledger == nil {

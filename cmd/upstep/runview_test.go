@@ -485,6 +485,30 @@ func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 	require.NotContains(t, o.next(), "--stage")
 }
 
+func TestNextCommandSaysWhatItHides(t *testing.T) {
+	const note = "\n  where ****** stands write the value again: it is kept nowhere\n"
+	o := recorded(t, "failed").play(nil, journal.Progress{}, runFlags{})
+	for name, c := range map[string]struct {
+		options []string
+		next    string
+		hides   bool
+	}{
+		"a value":            {[]string{"-e", "token=s3"}, "upstep run -- -e '******'", true},
+		"a value, joined":    {[]string{"--extra-vars=token=s3", "--diff"}, "upstep run -- '--extra-vars=******' --diff", true},
+		"a file of values":   {[]string{"-e", "@more.yml"}, "upstep run -- -e @more.yml", false},
+		"stars of one's own": {[]string{"--tags", "******"}, "upstep run -- --tags '******'", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.flags.ansibleOptions = c.options
+			var out bytes.Buffer
+			o.summary(&out)
+			require.Contains(t, out.String(), "\n  "+c.next+"\n")
+			require.Equal(t, c.hides, strings.HasSuffix(out.String(), note), out.String())
+			require.NotContains(t, out.String(), "s3")
+		})
+	}
+}
+
 func TestTextOfOtherMachinesObeysNothing(t *testing.T) {
 	require.Equal(t, "red? a\nb c", clean("\x1b[31mred\x1b[0m\x01 a\rb\tc"))
 	require.Equal(t, "plain", clean("plain"))

@@ -129,3 +129,24 @@ func TestApprovalIsOfStagesThatAsk(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Equal(t, "0 runs removed, 1 kept\n", out)
 }
+
+func TestStageThatWasApprovedIsNoLongerNext(t *testing.T) {
+	dir, run := manyHosts(t)
+	j, err := journal.Open(t.Context(), dir, journal.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, j.Close()) }()
+	s := &invocation{app: &app{dir: "."}, journal: j, run: run}
+	first, err := s.approveFirst(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, first, "nothing was asked")
+	stage := "main"
+	s.asked.Store(&stage)
+	first, err = s.approveFirst(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "upstep approve "+string(run)+" main\n  then ", first)
+	_, err = j.Ask(t.Context(), run, journal.Request{Ask: journal.Approve, Gate: stage, At: time.Now()})
+	require.NoError(t, err)
+	first, err = s.approveFirst(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, first)
+}

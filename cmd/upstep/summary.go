@@ -23,9 +23,16 @@ const (
 // what was done, and the command that goes on.
 func (o *outcome) summary(w io.Writer) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	next := func(why, first string) {
+		say("\nnext:%s\n  %s%s\n", why, first, o.next())
+		if o.hides() {
+			say("  where ****** stands write the value again: it is kept nowhere\n")
+		}
+	}
 	switch {
 	case o.nothing != nil:
-		say("%v\n\nnext: to run it again\n  %s\n", o.nothing, o.next())
+		say("%v\n", o.nothing)
+		next(" to run it again", "")
 		return
 	case !o.over:
 		return // the error says it all
@@ -51,7 +58,7 @@ func (o *outcome) summary(w io.Writer) {
 	case res.State == runner.Done:
 		say("\ndone: %s in %s\n", plural(res.Units, "unit"), took)
 		if o.code != exitDone {
-			say("\nnext: make the tasks above change nothing the second time, then\n  %s\n", o.next())
+			next(" make the tasks above change nothing the second time, then", "")
 		}
 		return
 	}
@@ -72,11 +79,11 @@ func (o *outcome) summary(w io.Writer) {
 	}
 	switch res.State {
 	case runner.PreflightFailed:
-		say("\nnext: nothing was changed; mend what preflight names, then\n  %s\n", o.next())
+		next(" nothing was changed; mend what preflight names, then", "")
 	case runner.Failing:
-		say("\nnext: mend it, then this goes on from there\n  %s\n", o.next())
+		next(" mend it, then this goes on from there", "")
 	default:
-		say("\nnext:\n  %s%s\n", o.first, o.next())
+		next("", o.first)
 	}
 }
 
