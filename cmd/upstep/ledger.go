@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,7 @@ type ledger struct {
 type sheet struct {
 	playbooks.Play
 	members []string      // as far as the plan knows them
+	rolling bool          // its units are parts of a track
 	state   journal.State // empty: it waits
 	began   time.Time     // the play, or its batch
 	batch   int
@@ -89,7 +91,7 @@ func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 			l.of[u.ID] = s
 		}
 		if r := p.RoleByName(pl.Role); r != nil {
-			s.members = r.Members
+			s.members, s.rolling = r.Members, r.Rolling != nil
 		}
 		return s
 	}
@@ -335,42 +337,43 @@ func (l *ledger) settle(failures []runner.Failure) {
 }
 
 // outOfTraffic gives the hosts that a drain took out and no restore brought back yet, in
-// the plan's order. earlier says how the invocation found them.
-func (l *ledger) outOfTraffic(earlier journal.Progress) []string {
+// the plan's order.
+func (l *ledger) outOfTraffic() []string {
 	var out []string
-	for _, st := range l.plan.Stages {
-		for _, w := range st.Waves {
-			for _, t := range w.Tracks {
-				for _, h := range l.plan.RoleByName(t.Role).Members {
-					if l.standing(earlier, t.Parts, h).OutOfTraffic && !slices.Contains(out, h) {
-						out = append(out, h)
-					}
-				}
-			}
+	for _, h := range l.soFar().OutOfTraffic(l.plan) {
+		if !slices.Contains(out, h.Host) {
+			out = append(out, h.Host)
 		}
 	}
 	return out
 }
 
-// standing derives where a host stands, from the journal and what happened since.
-func (l *ledger) standing(earlier journal.Progress, parts []planner.Unit, host string) journal.Standing {
-	p := journal.Progress{Units: map[string]journal.Unit{}}
-	for _, u := range parts {
-		state := earlier.Units[u.ID].Hosts[host].State
-		if w := l.work[u.ID][host]; w != nil && w.state != "" && w.state != before {
-			state = w.state
-			if s := l.of[u.ID]; w.last || s != nil && s.done[host] || s != nil && s.at[host] > slices.IndexFunc(s.Units, func(o planner.Unit) bool { return o.ID == u.ID }) {
-				if state == journal.Started {
+// soFar is what a journal would say of rolling roles: what was done before, and what
+// happened since.
+func (l *ledger) soFar() journal.Progress {
+	now := journal.Progress{Units: map[string]journal.Unit{}}
+	for _, s := range l.plays {
+		if !s.rolling {
+			continue
+		}
+		for n, u := range s.Units {
+			unit := l.earlier.Units[u.ID]
+			hosts := map[string]journal.Host{}
+			maps.Copy(hosts, unit.Hosts)
+			for h, w := range l.work[u.ID] {
+				state := w.state
+				if state == journal.Started && (w.last || s.done[h] || s.at[h] > n) {
 					state = journal.Ended
 				}
+				if state != "" && state != before {
+					hosts[h] = journal.Host{State: state}
+				}
 			}
-		}
-		p.Units[u.ID] = journal.Unit{State: earlier.Units[u.ID].State, Hosts: map[string]journal.Host{}}
-		if state != "" {
-			p.Units[u.ID].Hosts[host] = journal.Host{State: state}
+			unit.Hosts = hosts
+			now.Units[u.ID] = unit
 		}
 	}
-	return p.Standing(parts, host)
+	return now
 }
 
 // ended counts the units of plays that are over, and all.

@@ -40,7 +40,7 @@ func (l *ledger) frame(width, height int, now time.Time, run string, color bool)
 	}
 	lines := []string{fit(head, width), fit(l.where(), width)}
 	var foot []string
-	if out := l.outOfTraffic(l.earlier); len(out) > 0 {
+	if out := l.outOfTraffic(); len(out) > 0 {
 		foot = append(foot, fit(fmt.Sprintf("out of traffic (%d): %s", len(out), strings.Join(out, ", ")), width))
 	}
 	if l.halt != "" {

@@ -125,28 +125,13 @@ type away struct {
 	Why   string        `json:"why,omitempty"`
 }
 
-// awayFrom gives the hosts that are out of traffic.
-func awayFrom(p *planner.Plan, done journal.Progress) []away {
-	var out []away
-	for _, s := range p.Stages {
-		for _, w := range s.Waves {
-			for _, t := range w.Tracks {
-				for _, h := range slices.Sorted(slices.Values(p.RoleByName(t.Role).Members)) {
-					if st := done.Standing(t.Parts, h); st.OutOfTraffic {
-						out = append(out, away{h, t.Role, st.Stand, st.Unit, st.Why})
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
 // finish takes in how the runner ended, and gives the error that goes with it.
 func (o *outcome) finish(res runner.Result, done journal.Progress) error {
 	o.result, o.done, o.over, o.ended = res, done, true, time.Now()
 	o.ledger.settle(res.Failures)
-	o.standing = awayFrom(o.plan, done)
+	for _, h := range done.OutOfTraffic(o.plan) {
+		o.standing = append(o.standing, away{h.Host, h.Role, h.Stand, h.Unit, h.Why})
+	}
 	switch res.State {
 	case runner.Done:
 		if o.flags.expectUnchanged && len(o.ledger.changes) > 0 {

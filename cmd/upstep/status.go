@@ -98,9 +98,7 @@ type trackStatus struct {
 
 // hostStatus is where a host of a rolling role stands.
 type hostStatus struct {
-	Host string `json:"host"`
-	Role string `json:"role"`
-	journal.Standing
+	journal.HostStanding
 	AtWork bool `json:"at_work,omitempty"`
 }
 
@@ -237,10 +235,10 @@ func (s *runStatus) stages(acc *account) {
 // track says where the hosts of a rolling role stand.
 func (s *runStatus) track(acc *account, t planner.Track, parts []unitStatus) trackStatus {
 	out := trackStatus{Role: t.Role, State: together(parts), Hosts: []hostStatus{}, Parts: parts}
-	for _, h := range acc.plan.RoleByName(t.Role).Members {
-		host := hostStatus{Host: h, Role: t.Role, Standing: acc.done.Standing(t.Parts, h)}
+	for _, h := range acc.done.Standings(acc.plan, t) {
+		host := hostStatus{HostStanding: h}
 		host.AtWork = acc.owner != nil && slices.ContainsFunc(t.Parts, func(u planner.Unit) bool {
-			return acc.done.Units[u.ID].Hosts[h].State == journal.Started
+			return acc.done.Units[u.ID].Hosts[h.Host].State == journal.Started
 		})
 		out.Hosts = append(out.Hosts, host)
 		if host.OutOfTraffic {
