@@ -7,10 +7,11 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // preflightBook is the playbook of what is looked at before anything changes.
-const preflightBook = "preflight.yml"
+const preflightBook = playbooks.PreflightBook
 
 // preflight asks every host that has something left to do whether it answers and is
 // ready, and gives all that is wrong.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -122,7 +123,7 @@ func (o *outcome) report(problem error) junitSuites {
 // preflightSuite has a case for each host that was looked at.
 func (o *outcome) preflightSuite() junitSuite {
 	p := o.ledger.check
-	s := junitSuite{Name: preflightStage, seconds: p.ended.Sub(p.began).Seconds(), Timestamp: stamp(p.began)}
+	s := junitSuite{Name: playbooks.Preflight, seconds: p.ended.Sub(p.began).Seconds(), Timestamp: stamp(p.began)}
 	if p.began.IsZero() {
 		return s
 	}
@@ -143,10 +144,10 @@ func (o *outcome) preflightSuite() junitSuite {
 	}
 	for _, h := range sortedKeys(hosts) {
 		if len(failed[h]) == 0 {
-			s.Cases = append(s.Cases, junitCase{Name: preflightStage + " " + h, Class: preflightStage})
+			s.Cases = append(s.Cases, junitCase{Name: playbooks.Preflight + " " + h, Class: playbooks.Preflight})
 		}
 		for _, f := range failed[h] {
-			c := junitCase{Name: cmp.Or(f.Unit, preflightStage) + " " + h, Class: preflightStage}
+			c := junitCase{Name: cmp.Or(f.Unit, playbooks.Preflight) + " " + h, Class: playbooks.Preflight}
 			c.blame(f, o.root)
 			s.Cases = append(s.Cases, c)
 		}

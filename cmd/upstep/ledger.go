@@ -15,9 +15,6 @@ import (
 	"github.com/upstep/upstep/runner"
 )
 
-// preflightStage is what events of the preflight name as their stage.
-const preflightStage = "preflight"
-
 // before marks what an earlier invocation ended.
 const before journal.State = "before"
 
@@ -187,14 +184,14 @@ func (l *ledger) at(unit, host string) *work {
 
 // lost tells whether an event takes a host out of the run.
 func lost(e event.Event) bool {
-	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && (!e.Rescued || e.Stage == preflightStage)
+	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && (!e.Rescued || e.Stage == playbooks.Preflight)
 }
 
 // take adds an event.
 func (l *ledger) take(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.Stage == preflightStage {
+	if e.Stage == playbooks.Preflight {
 		l.check.take(e)
 		return
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -236,7 +237,7 @@ func (v *liveView) keep(told []event.Event) []string {
 
 func unitName(unit string) string {
 	if unit == "" {
-		return preflightStage
+		return playbooks.Preflight
 	}
 	return unit
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // plainView tells of a run in lines: one for each unit that begins or ends, one for each
@@ -33,22 +34,22 @@ func (v *plainView) line(at time.Time, verb, unit, more string, must bool) {
 
 func (v *plainView) report(l *ledger, e event.Event) {
 	if v.width == 0 {
-		v.width = len(preflightStage)
+		v.width = len(playbooks.Preflight)
 		for _, s := range l.plays {
 			v.width = min(44, max(v.width, len(s.ID)))
 		}
 	}
 	switch {
-	case e.Stage == preflightStage && !v.preflight:
+	case e.Stage == playbooks.Preflight && !v.preflight:
 		v.preflight = true
-		v.line(e.Time, "begins", preflightStage, plural(v.hosts, "host")+" to look at", false)
+		v.line(e.Time, "begins", playbooks.Preflight, plural(v.hosts, "host")+" to look at", false)
 	case l.check.over && v.preflight:
 		v.preflight = false
 		state := "ended"
 		if e.Kind == event.RunEnd && e.State == "preflight_failed" {
 			state = "failed"
 		}
-		v.line(l.check.ended, state, preflightStage, plural(len(l.check.hosts), "host")+", "+duration(l.check.ended.Sub(l.check.began).Seconds()), true)
+		v.line(l.check.ended, state, playbooks.Preflight, plural(len(l.check.hosts), "host")+", "+duration(l.check.ended.Sub(l.check.began).Seconds()), true)
 	}
 	s := l.of[e.Unit]
 	switch e.Kind { //nolint:exhaustive // tasks that go well are not told one by one

@@ -11,6 +11,7 @@ import (
 
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 	"github.com/upstep/upstep/source"
 )
@@ -205,7 +206,7 @@ func (acc *account) state() string {
 // idle tells whether neither the preflight nor a unit is at work.
 func (acc *account) idle() bool {
 	for _, p := range acc.processes {
-		if p.Ended.IsZero() && p.Book == "preflight.yml" {
+		if p.Ended.IsZero() && p.Book == playbooks.PreflightBook {
 			return false
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -382,7 +383,7 @@ func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunI
 		switch {
 		case e.Kind == event.RunStart:
 			out = out[:0]
-		case e.Stage != "preflight" || e.Ignored || e.Item != "" || e.Host == "":
+		case e.Stage != playbooks.Preflight || e.Ignored || e.Item != "" || e.Host == "":
 		case e.Kind == event.Failed || e.Kind == event.Unreachable:
 			out = group(out, failureStatus{
 				Unit: cmp.Or(e.Unit, "preflight"), State: journal.State(e.Kind), Hosts: []string{e.Host}, Task: e.Task, Message: e.Message, Stderr: e.Stderr,
