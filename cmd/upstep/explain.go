@@ -159,13 +159,10 @@ func parenthesised(p planner.Place) string {
 	return " (" + at(p) + ")"
 }
 
+// hostList names hosts behind a colon.
 func hostList(hosts []string) string {
-	const most = 6
-	switch {
-	case len(hosts) == 0:
+	if len(hosts) == 0 {
 		return ""
-	case len(hosts) > most:
-		return ": " + strings.Join(hosts[:most], ", ") + fmt.Sprintf(" and %d more", len(hosts)-most)
 	}
-	return ": " + strings.Join(hosts, ", ")
+	return ": " + shortened(hosts, 6)
 }

@@ -214,7 +214,7 @@ func (c *junitCase) blame(f runner.Failure, root string) {
 func (c *junitCase) changed(tasks []*event.Task) {
 	var lines []string
 	for _, t := range tasks {
-		lines = append(lines, taskName(t)+inBrackets(place(t)))
+		lines = append(lines, taskText(t))
 	}
 	c.File, c.Line, _ = strings.Cut(place(tasks[0]), ":")
 	c.Failure = &junitTrouble{Message: "changed by " + lines[0], Type: "changed", Text: strings.Join(lines, "\n")}

@@ -264,11 +264,8 @@ func (l *ledger) move(s *sheet, e event.Event) {
 	}
 	switch {
 	case lost(e):
-		w.state = journal.Failed
-		if e.Kind == event.Unreachable {
-			w.state = journal.Unreachable
-		}
-		w.failure = &runner.Failure{Unit: e.Unit, Role: e.Role, State: w.state, Task: e.Task, Message: e.Message, Stdout: e.Stdout, Stderr: e.Stderr}
+		f := failureOf(e)
+		w.state, w.failure = f.State, &f
 		s.lost[e.Host] = true
 	case e.Last && n == len(s.Units)-1:
 		s.done[e.Host] = true

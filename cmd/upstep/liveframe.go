@@ -233,7 +233,7 @@ func (l *ledger) row(name string, plays []*sheet, now time.Time) row {
 			}
 		}
 		if s.Batches {
-			r.doing += "  on " + fewHosts(s.hosts, 2)
+			r.doing += "  on " + shortened(s.hosts, 2)
 		}
 		r.doing = clock(now.Sub(s.began)) + "  " + strings.TrimPrefix(r.doing, "  ")
 	case len(failed) > 0:

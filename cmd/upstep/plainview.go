@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/upstep/upstep/event"
-	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/playbooks"
 )
 
@@ -64,7 +63,7 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	case event.StageStart, event.StageEnd:
 		v.line(e.Time, map[event.Kind]string{event.StageStart: "begins", event.StageEnd: "ended"}[e.Kind], "stage "+e.Stage, e.State, false)
 	case event.UnitStart:
-		more := plural(len(e.Hosts), "host") + ": " + fewHosts(e.Hosts, 4)
+		more := plural(len(e.Hosts), "host") + ": " + shortened(e.Hosts, 4)
 		if s != nil && s.Batches {
 			more = fmt.Sprintf("batch of %s", more)
 		}
@@ -115,18 +114,11 @@ func (l *ledger) counts(s *sheet, e event.Event) string {
 
 // toldOf words a failure in a line.
 func toldOf(e event.Event) string {
-	more := e.Host + ": " + taskName(e.Task) + inBrackets(place(e.Task))
+	more := e.Host + ": " + taskText(e.Task)
 	if m := firstLine(clean(e.Message)); m != "" {
 		more += ": " + m
 	}
 	return more
-}
-
-func taskName(t *event.Task) string {
-	if t == nil {
-		return string(journal.Unknown)
-	}
-	return clean(t.Name)
 }
 
 func (v *plainView) end(o outcome) {

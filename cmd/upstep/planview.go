@@ -230,11 +230,12 @@ func trackLine(p *planner.Plan, tr planner.Track) string {
 	return text
 }
 
+// shortened names hosts, services and the like as far as they are few.
 func shortened(list []string, most int) string {
 	if len(list) <= most {
 		return strings.Join(list, ", ")
 	}
-	return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
 func (a *app) rolesTable(p *planner.Plan) {

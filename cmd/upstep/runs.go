@@ -266,13 +266,9 @@ func outcomeOf(res runner.Result) string {
 		return res.Reason
 	}
 	f := res.Failures[0]
-	text := f.Unit
-	if text == "" {
-		text = "preflight"
-	}
-	text += " " + string(f.State)
+	text := unitName(f.Unit) + " " + string(f.State)
 	if len(f.Hosts) > 0 {
-		text += " on " + fewHosts(f.Hosts, 4)
+		text += " on " + shortened(f.Hosts, 4)
 	}
 	if f.Message != "" {
 		text += ": " + firstLine(f.Message)

@@ -13,6 +13,7 @@ import (
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/runner"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -60,7 +61,7 @@ type runStatus struct {
 	Before       []unitStatus       `json:"before,omitempty"`
 	Stages       []stageStatus      `json:"stages"`
 	After        []unitStatus       `json:"after,omitempty"`
-	Failures     []failureStatus    `json:"failures"`
+	Failures     []runner.Failure   `json:"failures"`
 	Skips        []journal.Skip     `json:"skips,omitempty"`
 	AtWork       []string           `json:"left_at_work,omitempty"` // playbooks that a killed upstep has left
 	Next         []string           `json:"next"`                   // commands
@@ -126,17 +127,6 @@ func (u unitStatus) over() bool {
 	return u.State == string(journal.Ended) || u.State == string(journal.Skipped) || u.State == stateEmpty
 }
 
-// failureStatus is a failure, with all hosts that failed in the same way.
-type failureStatus struct {
-	Unit    string        `json:"unit"`
-	Role    string        `json:"role,omitempty"`
-	State   journal.State `json:"state"`
-	Hosts   []string      `json:"hosts"`
-	Task    *event.Task   `json:"task,omitempty"`
-	Message string        `json:"message,omitempty"`
-	Stderr  string        `json:"stderr,omitempty"`
-}
-
 // status gathers how far a run is.
 func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runStatus, error) {
 	r, err := a.pick(ctx, j, run)
@@ -150,7 +140,7 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 	s := &runStatus{
 		Run: r.ID, Plan: r.Plan, State: acc.state(), Owner: acc.owner, Began: r.Started, Ended: r.Ended,
 		Seconds: acc.worked(time.Now()).Seconds(), Last: acc.last(), Waits: acc.waitsFor(),
-		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []failureStatus{}, Skips: acc.done.Skips,
+		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []runner.Failure{}, Skips: acc.done.Skips,
 	}
 	s.stages(acc)
 	if s.State == stateUnchecked {
@@ -331,7 +321,7 @@ func (acc *account) members(u planner.Unit) []string {
 
 // fail notes the hosts on which a unit failed, those that failed in the same way together.
 func (s *runStatus) fail(acc *account, u planner.Unit) {
-	var found []failureStatus
+	var found []runner.Failure
 	for _, name := range acc.members(u) {
 		h := acc.done.Units[u.ID].Hosts[name]
 		switch {
@@ -341,54 +331,28 @@ func (s *runStatus) fail(acc *account, u planner.Unit) {
 		default:
 			continue
 		}
-		found = group(found, failureStatus{Unit: u.ID, Role: u.Role, State: h.State, Hosts: []string{name}, Task: h.Task, Message: h.Message, Stderr: h.Stderr})
+		found = append(found, runner.Failure{Unit: u.ID, Role: u.Role, State: h.State, Hosts: []string{name}, Task: h.Task, Message: h.Message, Stderr: h.Stderr})
 	}
-	s.Failures = append(s.Failures, found...)
-}
-
-// group adds a failure to one that is the same on other hosts.
-func group(list []failureStatus, f failureStatus) []failureStatus {
-	for i := range list {
-		g := &list[i]
-		if g.Unit == f.Unit && g.State == f.State && firstLine(g.Message) == firstLine(f.Message) && where(g.Task) == where(f.Task) {
-			g.Hosts = append(g.Hosts, f.Hosts...)
-			return list
-		}
-	}
-	return append(list, f)
-}
-
-// where names a task and its place.
-func where(t *event.Task) string {
-	switch {
-	case t == nil:
-		return ""
-	case t.Source != "":
-		return fmt.Sprintf("%s (%s)", t.Name, t.Source)
-	case t.File != "":
-		return fmt.Sprintf("%s (%s:%d)", t.Name, t.File, t.Line)
-	}
-	return t.Name
+	s.Failures = append(s.Failures, alike(found)...)
 }
 
 // preflightFailures gives what the last preflight of a run found: nothing was begun, so
 // that only events tell of it.
-func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunID) ([]failureStatus, error) {
+func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunID) ([]runner.Failure, error) {
 	events, err := j.Events(ctx, run, 0, 0)
 	if err != nil {
 		return nil, err
 	}
-	out := []failureStatus{}
+	out := []runner.Failure{}
 	for _, e := range events {
 		switch {
 		case e.Kind == event.RunStart:
 			out = out[:0]
-		case e.Stage != playbooks.Preflight || e.Ignored || e.Item != "" || e.Host == "":
-		case e.Kind == event.Failed || e.Kind == event.Unreachable:
-			out = group(out, failureStatus{
-				Unit: cmp.Or(e.Unit, "preflight"), State: journal.State(e.Kind), Hosts: []string{e.Host}, Task: e.Task, Message: e.Message, Stderr: e.Stderr,
-			})
+		case e.Stage == playbooks.Preflight && e.Host != "" && lost(e.Event):
+			f := failureOf(e.Event)
+			f.Unit = unitName(f.Unit)
+			out = append(out, f)
 		}
 	}
-	return out, nil
+	return alike(out), nil
 }
