@@ -140,11 +140,7 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 
 // historyOf tells of one run.
 func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) error {
-	r, err := a.pick(ctx, j, run)
-	if err != nil {
-		return err
-	}
-	acc, err := a.account(ctx, j, r)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
@@ -171,12 +167,7 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 		t.AppendRow(table.Row{u.Unit, u.State, passed, took})
 	}
 	a.printTable(t)
-	if len(d.Skips) > 0 {
-		a.printf("\nskipped by hand\n")
-		for _, k := range d.Skips {
-			a.paragraph("  ", skipText(k))
-		}
-	}
+	a.skipped(d.Skips)
 	if len(d.Requests) > 0 {
 		a.printf("\nasked of it\n")
 		for _, q := range d.Requests {

@@ -131,6 +131,15 @@ func name(args []string, at int) string {
 	return ""
 }
 
+// accountOf reads what there is to tell of the run that is named, or of the newest.
+func (a *app) accountOf(ctx context.Context, j *journal.Journal, name string) (*account, error) {
+	r, err := a.pick(ctx, j, name)
+	if err != nil {
+		return nil, err
+	}
+	return a.account(ctx, j, r)
+}
+
 // account reads what there is to tell of a run.
 func (a *app) account(ctx context.Context, j *journal.Journal, run journal.Run) (*account, error) {
 	acc := &account{run: run}

@@ -129,14 +129,11 @@ func (u unitStatus) over() bool {
 
 // status gathers how far a run is.
 func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runStatus, error) {
-	r, err := a.pick(ctx, j, run)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return nil, err
 	}
-	acc, err := a.account(ctx, j, r)
-	if err != nil {
-		return nil, err
-	}
+	r := acc.run
 	s := &runStatus{
 		Run: r.ID, Plan: r.Plan, State: acc.state(), Owner: acc.owner, Began: r.Started, Ended: r.Ended,
 		Seconds: acc.worked(time.Now()).Seconds(), Last: acc.last(), Waits: acc.waitsFor(),

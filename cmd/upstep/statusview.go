@@ -41,12 +41,7 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 		d = detail{failures: len(s.Failures), hosts: math.MaxInt, lines: d.lines}
 	}
 	tellFailures(a.printf, s.Failures, d)
-	if len(s.Skips) > 0 {
-		a.printf("\nskipped by hand\n")
-		for _, k := range s.Skips {
-			a.paragraph("  ", skipText(k))
-		}
-	}
+	a.skipped(s.Skips)
 	if len(s.Next) > 0 {
 		a.printf("\nnext: %s\n", strings.Join(s.Next, "\n  then "))
 	}
@@ -272,11 +267,12 @@ func paragraph(head, text string) string {
 	return out.String()
 }
 
-// skipText says what was taken as done by hand.
-func skipText(k journal.Skip) string {
-	text := k.Unit
-	if k.Host != "" {
-		text += " on " + k.Host
+// skipped tells what was taken as done by hand.
+func (a *app) skipped(list []journal.Skip) {
+	if len(list) > 0 {
+		a.printf("\nskipped by hand\n")
 	}
-	return fmt.Sprintf("%s: %s (%s, %s)", text, k.Reason, by(k.Who), moment(k.At))
+	for _, k := range list {
+		a.paragraph("  ", fmt.Sprintf("%s%s: %s (%s, %s)", k.Unit, on(k.Host), k.Reason, by(k.Who), moment(k.At)))
+	}
 }
