@@ -126,16 +126,14 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 		}
 		list = append(list, acc.detail().runRecord)
 	}
-	if a.output != "table" {
-		return a.document(list)
-	}
-	t := newTable()
-	t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
-	for _, r := range list {
-		t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
-	}
-	a.printTable(t)
-	return nil
+	return a.result(list, func() {
+		t := newTable()
+		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
+		for _, r := range list {
+			t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+		}
+		a.printTable(t)
+	})
 }
 
 // historyOf tells of one run.
@@ -145,9 +143,11 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 		return err
 	}
 	d := acc.detail()
-	if a.output != "table" {
-		return a.document(d)
-	}
+	return a.result(d, func() { a.detailTable(acc, d) })
+}
+
+// detailTable shows what there is to tell of a run.
+func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("run %s%s: %s\n", d.Run, of(d.Plan), d.State)
 	a.printf("  began %s, %s at work; %d of %s done\n", moment(d.Began), duration(d.Seconds), d.Done, plural(d.Units, "unit"))
 	a.printf("\ncommands\n")
@@ -178,7 +178,6 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 			a.paragraph("  ", fmt.Sprintf("%s  %s, by %s", moment(q.At), text, by(q.Who)))
 		}
 	}
-	return nil
 }
 
 // ended says how a command ended, or that it is at work.

@@ -32,11 +32,7 @@ and why, what waits, and the next command.`,
 				if err != nil {
 					return err
 				}
-				if a.output != "table" {
-					return a.document(s)
-				}
-				a.statusTable(s, hosts)
-				return nil
+				return a.result(s, func() { a.statusTable(s, hosts) })
 			})
 		},
 	}
