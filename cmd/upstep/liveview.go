@@ -27,10 +27,7 @@ type screen func() (columns, rows int)
 // screenOf gives the screen behind a stream, or nil.
 func screenOf(w io.Writer) screen {
 	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+	if !ok || !isTerminal(f) {
 		return nil
 	}
 	return func() (int, int) {

@@ -78,8 +78,10 @@ func (s *invocation) approve(ctx context.Context, stage string) (bool, error) {
 	if !isTerminal(s.stdin) {
 		return false, errNobody
 	}
+	// What was typed before the question is no answer to it.
+	forgetTyped(s.stdin)
 	for len(s.lines) > 0 {
-		<-s.lines // typed after an earlier question, before this one
+		<-s.lines
 	}
 	lines := s.typed()
 	s.errorf("approve stage %s? [y/N] ", stage)
@@ -137,6 +139,18 @@ func (s *invocation) typed() chan string {
 		}()
 	}
 	return s.lines
+}
+
+// forgetTyped discards what was typed on a terminal and not read yet.
+func forgetTyped(stream any) {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return
+	}
+	// The kernel stops a process in the background for it.
+	if group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err == nil && group == unix.Getpgrp() {
+		_ = unix.IoctlSetInt(int(f.Fd()), unix.TCFLSH, unix.TCIFLUSH)
+	}
 }
 
 // isTerminal tells whether somebody may type there.
