@@ -22,7 +22,7 @@ type detail struct {
 	more     string // how to see those beyond
 	hosts    int
 	lines    int    // of a message or an output
-	root     string // of the logs
+	root     string // of the logs; empty: there are none
 }
 
 // tellFailures tells what failed, where and why. Hosts that failed alike stand together.
@@ -98,9 +98,10 @@ func alike(failures []runner.Failure) []runner.Failure {
 	return out
 }
 
-// logOf names the file in which everything stands that Ansible said.
+// logOf names the file in which everything stands that Ansible said; none stays of a
+// check.
 func logOf(f runner.Failure, root string) string {
-	if f.Folder == "" {
+	if f.Folder == "" || root == "" {
 		return ""
 	}
 	return filepath.Join(root, f.Folder, "output")

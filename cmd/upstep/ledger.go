@@ -73,14 +73,15 @@ type change struct {
 // preflightSheet is how far the preflight is.
 type preflightSheet struct {
 	began, ended time.Time
-	hosts        map[string]string // and the unit that looked at them
+	hosts        map[string]string      // and the unit that looked at them
+	failed       map[string]event.Event // by host, the first
 	over         bool
 }
 
 // newLedger opens a ledger of a plan of which done was done before.
 func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 	l := &ledger{plan: p, of: map[string]*sheet{}, work: map[string]map[string]*work{}, began: now, earlier: done, after: map[*sheet][]*sheet{}}
-	l.check.hosts = map[string]string{}
+	l.check = newPreflightSheet()
 	add := func(pl playbooks.Play) *sheet {
 		s := &sheet{Play: pl, done: map[string]bool{}, lost: map[string]bool{}, changed: map[string]bool{}}
 		l.of[pl.ID] = s
@@ -187,6 +188,16 @@ func lost(e event.Event) bool {
 	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && (!e.Rescued || e.Stage == playbooks.Preflight)
 }
 
+// repeats tells whether a failure was told of before: the last play of the preflight says
+// again for each host what its checks said.
+func (p *preflightSheet) repeats(e event.Event) bool {
+	first, known := p.failed[e.Host]
+	return known && e.Stage == playbooks.Preflight && !e.Rescued && (first.Unit != e.Unit || !first.Time.Equal(e.Time))
+}
+
+// lost tells whether an event takes a host out of the run, and is the first to say so.
+func (l *ledger) lost(e event.Event) bool { return lost(e) && !l.check.repeats(e) }
+
 // take adds an event.
 func (l *ledger) take(e event.Event) {
 	l.mu.Lock()
@@ -213,7 +224,14 @@ func (l *ledger) take(e event.Event) {
 	}
 }
 
+func newPreflightSheet() preflightSheet {
+	return preflightSheet{hosts: map[string]string{}, failed: map[string]event.Event{}}
+}
+
 func (p *preflightSheet) take(e event.Event) {
+	if _, known := p.failed[e.Host]; !known && lost(e) {
+		p.failed[e.Host] = e
+	}
 	if p.began.IsZero() {
 		p.began = e.Time
 	}

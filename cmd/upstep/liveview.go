@@ -70,7 +70,7 @@ func (v *liveView) report(l *ledger, e event.Event) {
 	switch {
 	case e.Kind == event.RunStart:
 		v.run = e.Run
-	case lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
+	case l.lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
 		v.told = append(v.told, e)
 	}
 	ask := e.Kind == event.Wait

@@ -17,7 +17,6 @@ type plainView struct {
 	out       *outbox
 	zone      *time.Location
 	width     int // of units' names
-	hosts     int
 	preflight bool
 }
 
@@ -41,7 +40,7 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	switch {
 	case e.Stage == playbooks.Preflight && !v.preflight:
 		v.preflight = true
-		v.line(e.Time, "begins", playbooks.Preflight, plural(v.hosts, "host")+" to look at", false)
+		v.line(e.Time, "begins", playbooks.Preflight, "", false)
 	case l.check.over && v.preflight:
 		v.preflight = false
 		state := "ended"
@@ -53,7 +52,6 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	s := l.of[e.Unit]
 	switch e.Kind { //nolint:exhaustive // tasks that go well are not told one by one
 	case event.RunStart:
-		v.hosts = l.waiting()
 		n, of := l.ended()
 		more := l.plan.Summary()
 		if n > 0 {
@@ -73,25 +71,12 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	case event.Note, event.Wait:
 		v.line(e.Time, string(e.Kind), e.Unit, clean(e.Message), true)
 	case event.Failed, event.Unreachable:
-		if lost(e) {
-			v.line(e.Time, string(e.Kind), e.Unit, toldOf(e), true)
+		if l.lost(e) {
+			v.line(e.Time, string(e.Kind), unitName(e.Unit), toldOf(e), true)
 		}
 	case event.Retry:
 		v.line(e.Time, "retry", e.Unit, fmt.Sprintf("%s: try %d of %d of %s", e.Host, e.Try, e.Tries, taskName(e.Task)), false)
 	}
-}
-
-// waiting counts the hosts that have something left to do.
-func (l *ledger) waiting() int {
-	hosts := map[string]bool{}
-	for _, s := range l.plays {
-		for _, h := range s.members {
-			if !s.done[h] {
-				hosts[h] = true
-			}
-		}
-	}
-	return len(hosts)
 }
 
 // counts says what became of the hosts of a unit.

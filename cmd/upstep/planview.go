@@ -217,10 +217,17 @@ func trackLine(p *planner.Plan, tr planner.Track) string {
 	} else {
 		text += ", batches of " + strings.Join(ro.Batch, ", ")
 	}
-	text += ": steps " + strings.Join(steps, ", ")
-	if len(around) > 0 {
-		text += "; " + strings.Join(around, ", ")
+	var what []string
+	switch {
+	case len(steps) == 1:
+		what = append(what, "step "+steps[0])
+	case len(steps) > 1:
+		what = append(what, "steps "+strings.Join(steps, ", "))
 	}
+	if len(around) > 0 {
+		what = append(what, strings.Join(around, ", "))
+	}
+	text += ": " + strings.Join(what, "; ")
 	if ro.Percentage < 100 {
 		text += fmt.Sprintf("; %d%% of the hosts per run", ro.Percentage)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
+	"github.com/upstep/upstep/source"
 )
 
 // runFlags is what the flags of run say.
@@ -101,6 +103,9 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := f.known(plan); err != nil {
+		return err
+	}
 	since := time.Now()
 	held, err := journal.Lock(a.dir, journal.Owner{Who: a.who(), Since: since})
 	if err != nil {
@@ -117,6 +122,45 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	}
 	err = s.execute(ctx, tree, o, v)
 	return errors.Join(err, s.close(ctx, err))
+}
+
+// known refuses a selection of what the plan does not have: it would run nothing, and
+// look as if there was nothing to do.
+func (f runFlags) known(p *planner.Plan) error {
+	stages, steps, hosts, units := []string{"before", "after"}, []string{}, []string{}, []string{}
+	for _, s := range p.Stages {
+		stages = append(stages, s.Name)
+	}
+	for _, r := range p.Roles {
+		hosts = append(hosts, r.Members...)
+	}
+	for _, u := range unitsOf(p) {
+		units = append(units, u.ID)
+		if u.Kind == planner.KindStep {
+			steps = append(steps, strconv.Itoa(u.Step))
+		}
+	}
+	var chosen []string
+	for _, n := range f.Steps {
+		chosen = append(chosen, strconv.Itoa(n))
+	}
+	for _, c := range []struct {
+		flag, what  string
+		names, have []string
+	}{
+		{"--stage", "stage", f.Stages, stages},
+		{"--role", "role", f.Roles, p.RoleNames()},
+		{"--step", "step", chosen, steps},
+		{"--limit", "host", f.Hosts, hosts},
+		{"--rerun", "unit", f.Rerun, units},
+	} {
+		for _, name := range c.names {
+			if !slices.Contains(c.have, name) {
+				return usageError{fmt.Errorf("%s %s: the plan has no such %s", c.flag, shellWord(name), c.what), cmp.Or(source.DidYouMean(name, c.have), "upstep plan shows what it has")}
+			}
+		}
+	}
+	return nil
 }
 
 // who says who runs this.
@@ -325,8 +369,9 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
-	o.run, o.root, o.ledger = s.run, s.root, newLedger(s.plan, s.done, time.Now())
+	o.run, o.ledger = s.run, newLedger(s.plan, s.done, time.Now())
 	if s.journal != nil {
+		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
 		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
 	}

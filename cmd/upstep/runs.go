@@ -117,8 +117,10 @@ func (a *app) unknownRun(ctx context.Context, j *journal.Journal, name string) e
 		hint = "nothing was run in this project yet"
 	case hint == "" && len(names) > most:
 		hint = "the last runs are " + strings.Join(names[:most], ", ") + "; upstep history" + a.sameFolder() + " shows all"
+	case hint == "" && len(names) == 1:
+		hint = "there is " + names[0]
 	case hint == "":
-		hint = "there is " + strings.Join(names, ", ")
+		hint = "there are " + strings.Join(names, ", ")
 	}
 	return usageError{fmt.Errorf("unknown run %q", name), hint}
 }

@@ -103,7 +103,7 @@ type outcome struct {
 	flags    runFlags
 	plan     *planner.Plan // nil: nothing was planned
 	run      journal.RunID
-	root     string // of the logs
+	root     string // of the logs; empty with --check, which keeps none
 	result   runner.Result
 	over     bool             // the runner came to its end
 	nothing  error            // there was nothing to do

@@ -485,6 +485,72 @@ func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 	require.NotContains(t, o.next(), "--stage")
 }
 
+func TestSelectionOfWhatThePlanDoesNotHaveIsRefused(t *testing.T) {
+	p := recorded(t, "failed").plan
+	for name, c := range map[string]struct {
+		selection runner.Selection
+		rerun     []string
+		want      string
+		hint      string
+	}{
+		"nothing":               {},
+		"what there is":         {selection: runner.Selection{Stages: []string{"control-plane", "before"}, Roles: []string{"Api"}, Steps: []int{0, 4}, Hosts: []string{"api1", "web2"}}, rerun: []string{"control-plane/1/step0/Api", "non-control-plane/1/drain/Web"}},
+		"a host that is gone":   {selection: runner.Selection{Exclude: []string{"web9"}}},
+		"a stage":               {selection: runner.Selection{Stages: []string{"control-plan"}}, want: "--stage control-plan: the plan has no such stage", hint: `did you mean "control-plane"?`},
+		"a role":                {selection: runner.Selection{Roles: []string{"Api", "Lb"}}, want: "--role Lb: the plan has no such role", hint: "upstep plan shows what it has"},
+		"a step without a task": {selection: runner.Selection{Steps: []int{7}}, want: "--step 7: the plan has no such step", hint: "upstep plan shows what it has"},
+		"a pattern of hosts":    {selection: runner.Selection{Hosts: []string{"web*"}}, want: "--limit 'web*': the plan has no such host"},
+		"a play in batches":     {rerun: []string{"non-control-plane/1/Web"}, want: "--rerun non-control-plane/1/Web: the plan has no such unit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := runFlags{Options: runner.Options{Selection: c.selection, Rerun: c.rerun}}.known(p)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, c.want)
+			require.Contains(t, hintOf(err), c.hint)
+		})
+	}
+}
+
+func TestFailureOfThePreflightIsToldOnce(t *testing.T) {
+	rec := recorded(t, "failed")
+	start := rec.events[0].Time
+	at := func(seconds int, unit, host string, rescued bool) event.Event {
+		return event.Event{
+			Kind: event.Failed, Stage: "preflight", Unit: unit, Host: host, Time: start.Add(time.Duration(seconds) * time.Second),
+			Message: "no room", Rescued: rescued, Task: &event.Task{Name: "Look"},
+		}
+	}
+	var out bytes.Buffer
+	v := newPlainView(&out, time.UTC)
+	l := newLedger(rec.plan, journal.Progress{}, start)
+	for _, e := range []event.Event{
+		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true), // two checks
+		at(3, "", "web1", false),                          // what they said, again
+		at(3, "", "web2", false), at(4, "", "web2", true), // lost in the end only
+	} {
+		l.take(e)
+		v.report(l, e)
+	}
+	v.out.close()
+	var told []string
+	for line := range strings.Lines(out.String()) {
+		told = append(told, strings.Join(strings.Fields(line)[1:min(4, len(strings.Fields(line)))], " "))
+	}
+	require.Equal(t, []string{"begins preflight", "failed preflight/Web web1:", "failed preflight/Web web1:", "failed preflight web2:", "failed preflight web2:"}, told, out.String())
+}
+
+func TestFailureOfACheckNamesNoLogThatIsGone(t *testing.T) {
+	o := recorded(t, "failed").play(nil, journal.Progress{}, runFlags{check: true})
+	o.root = ""
+	var out bytes.Buffer
+	o.summary(&out)
+	require.NotContains(t, out.String(), "log:")
+	require.Contains(t, out.String(), "\nnext: mend it, then check again\n  upstep run --check\n")
+}
+
 func TestNextCommandSaysWhatItHides(t *testing.T) {
 	const note = "\n  where ****** stands write the value again: it is kept nowhere\n"
 	o := recorded(t, "failed").play(nil, journal.Progress{}, runFlags{})

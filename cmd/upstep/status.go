@@ -336,15 +336,17 @@ func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunI
 	if err != nil {
 		return nil, err
 	}
-	out := []runner.Failure{}
+	out, seen := []runner.Failure{}, newPreflightSheet()
 	for _, e := range events {
 		switch {
 		case e.Kind == event.RunStart:
-			out = out[:0]
+			out, seen = out[:0], newPreflightSheet()
 		case e.Stage == playbooks.Preflight && e.Host != "" && lost(e.Event):
-			f := failureOf(e.Event)
-			f.Unit = unitName(f.Unit)
-			out = append(out, f)
+			if seen.take(e.Event); !seen.repeats(e.Event) {
+				f := failureOf(e.Event)
+				f.Unit = unitName(f.Unit)
+				out = append(out, f)
+			}
 		}
 	}
 	return alike(out), nil

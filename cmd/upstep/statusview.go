@@ -207,17 +207,22 @@ func unitRows(label string, units []unitStatus) []statusRow {
 // trackRows counts where the hosts of a rolling role stand.
 func trackRows(label string, t trackStatus, hosts bool) []statusRow {
 	n := map[string]int{}
+	failed := 0
 	for _, h := range t.Hosts {
 		n[string(h.Stand)]++
 		if h.Failed {
-			n["failed"]++
+			failed++
 		}
 	}
-	order := []string{"failed"}
+	var order []string
 	for _, s := range []journal.Stand{journal.Untouched, journal.Drained, journal.Upgraded, journal.Healthy, journal.InTraffic} {
 		order = append(order, string(s))
 	}
-	rows := []statusRow{{label, t.State, t.Role + " " + plural(len(t.Hosts), "host") + ": " + counted(n, order)}}
+	text := t.Role + " " + plural(len(t.Hosts), "host") + ": " + counted(n, order)
+	if failed > 0 {
+		text += fmt.Sprintf(" (%d failed)", failed)
+	}
+	rows := []statusRow{{label, t.State, text}}
 	if hosts {
 		for _, h := range t.Hosts {
 			rows = append(rows, statusRow{text: h.Host + ": " + standText(h)})

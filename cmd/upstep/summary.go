@@ -73,7 +73,11 @@ func (o *outcome) summary(w io.Writer) {
 	case runner.PreflightFailed:
 		next(" nothing was changed; mend what preflight names, then", "")
 	case runner.Failing:
-		next(" mend it, then this goes on from there", "")
+		then := "this goes on from there"
+		if o.flags.check {
+			then = "check again"
+		}
+		next(" mend it, then "+then, "")
 	default:
 		next("", o.first)
 	}
