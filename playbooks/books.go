@@ -9,6 +9,13 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
+// Preflight is the stage in which everything is looked at before anything changes, and
+// PreflightBook its playbook.
+const (
+	Preflight     = "preflight"
+	PreflightBook = Preflight + ".yml"
+)
+
 // playbooks writes every playbook of the tree.
 func (r *renderer) playbooks() {
 	r.vars()
@@ -56,7 +63,7 @@ func (r *renderer) upgrade(stages []string) {
 	w.linef("---")
 	w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
 	w.linef("")
-	books := []string{"preflight.yml"}
+	books := []string{PreflightBook}
 	if len(r.plan.Before) > 0 {
 		books = append(books, Before+".yml")
 	}
@@ -97,8 +104,8 @@ func (r *renderer) preflight() {
 		u, has := units[role.Name]
 		r.emit(w, play{
 			name: "Preflight: " + role.Name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
-			id:   "preflight/" + role.Name,
-			vars: []string{"step: 0", "upstep_stage: preflight", "upstep_role: " + role.Name}, services: servicesOf(u),
+			id:   Preflight + "/" + role.Name,
+			vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: " + role.Name}, services: servicesOf(u),
 			body: func(w *writer) { r.preflightTasks(w, role.Name, u, has) },
 		})
 	}
@@ -124,7 +131,7 @@ func (r *renderer) preflight() {
 			w.linef("        quiet: true")
 		},
 	})
-	r.write("preflight.yml", w)
+	r.write(PreflightBook, w)
 }
 
 // preflightTasks asks whether the hosts answer, and runs the checks of those that do. A

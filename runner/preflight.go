@@ -7,10 +7,11 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // preflightBook is the playbook of what is looked at before anything changes.
-const preflightBook = "preflight.yml"
+const preflightBook = playbooks.PreflightBook
 
 // checkup is the preflight while it is under way, and what it found.
 type checkup struct {

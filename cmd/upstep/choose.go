@@ -30,16 +30,17 @@ func (a *app) choose(f runFlags, plan *planner.Plan) (runner.Selection, error) {
 		}
 	}
 	var stages, roles, services, steps, units, numbers []string
-	for _, st := range plan.Stages {
-		stages = append(stages, st.Name)
-		st.Units(func(_ planner.Wave, u planner.Unit) {
-			if u.Kind == planner.KindStep {
-				steps = append(steps, strconv.Itoa(u.Step))
-			}
-		})
-	}
 	for _, u := range unitsOf(plan) {
 		units = append(units, u.ID)
+		if stage, _, _ := strings.Cut(u.ID, "/"); u.Role == "" && !slices.Contains(stages, stage) {
+			stages = append(stages, stage)
+		}
+		if u.Kind == planner.KindStep {
+			steps = append(steps, strconv.Itoa(u.Step))
+		}
+	}
+	for _, st := range plan.Stages {
+		stages = append(stages, st.Name)
 	}
 	for _, r := range plan.Roles {
 		roles = append(roles, r.Name)

@@ -127,32 +127,28 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 		}
 		list = append(list, acc.detail().runRecord)
 	}
-	if a.output != "table" {
-		return a.document(list)
-	}
-	t := newTable()
-	t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
-	for _, r := range list {
-		t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
-	}
-	a.printTable(t)
-	return nil
+	return a.result(list, func() {
+		t := newTable()
+		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
+		for _, r := range list {
+			t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+		}
+		a.printTable(t)
+	})
 }
 
 // historyOf tells of one run.
 func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) error {
-	r, err := a.pick(ctx, j, run)
-	if err != nil {
-		return err
-	}
-	acc, err := a.account(ctx, j, r)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
 	d := acc.detail()
-	if a.output != "table" {
-		return a.document(d)
-	}
+	return a.result(d, func() { a.detailTable(acc, d) })
+}
+
+// detailTable shows what there is to tell of a run.
+func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("run %s%s: %s\n", d.Run, of(d.Plan), d.State)
 	a.printf("  began %s, %s at work; %d of %s done\n", moment(d.Began), duration(d.Seconds), d.Done, plural(d.Units, "unit"))
 	a.printf("\ncommands\n")
@@ -172,12 +168,7 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 		t.AppendRow(table.Row{u.Unit, u.State, passed, took})
 	}
 	a.printTable(t)
-	if len(d.Skips) > 0 {
-		a.printf("\nskipped by hand\n")
-		for _, k := range d.Skips {
-			a.paragraph("  ", skipText(k))
-		}
-	}
+	a.skipped(d.Skips)
 	if len(d.Requests) > 0 {
 		a.printf("\nasked of it\n")
 		for _, q := range d.Requests {
@@ -188,7 +179,6 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 			a.paragraph("  ", fmt.Sprintf("%s  %s, by %s", moment(q.At), text, by(q.Who)))
 		}
 	}
-	return nil
 }
 
 // ended says how a command ended, or that it is at work.

@@ -42,15 +42,7 @@ func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 	found = append(found, problems...).Sorted()
 	a.show(found)
 	if found.Count(source.Error) > 0 {
-		if a.output == "json" || a.output == "yaml" {
-			if err := a.document(struct {
-				Valid    bool            `json:"valid"`
-				Problems source.Problems `json:"problems"`
-			}{false, found}); err != nil {
-				return nil, err
-			}
-		}
-		return nil, found
+		return nil, a.refused(found)
 	}
 	a.problems = found
 	return plan, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,16 +112,15 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
 	o.plan = plan
-	s, err := a.invoke(ctx, plan, f)
-	if done, is := errors.AsType[doneError](err); is {
-		return o.already(done)
+	s := &invocation{app: a, flags: f, plan: plan, since: since}
+	if err = s.open(ctx); err != nil {
+		if done, is := errors.AsType[doneError](err); is {
+			err = o.already(done)
+		}
+		return errors.Join(err, s.shut())
 	}
-	if err != nil {
-		return err
-	}
-	s.since = since
 	err = s.execute(ctx, tree, o, v)
-	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
+	return errors.Join(err, s.close(ctx, err))
 }
 
 // who says who runs this.
@@ -179,36 +179,39 @@ type invocation struct {
 	complete bool        // every unit has ended
 }
 
-// invoke opens the journal and decides whether this goes on with a run.
-func (a *app) invoke(ctx context.Context, plan *planner.Plan, f runFlags) (*invocation, error) {
-	s := &invocation{app: a, flags: f, plan: plan}
-	doc, err := plan.Encode()
+// open opens the journal and decides whether this goes on with a run. What it opened is
+// open after an error too.
+func (s *invocation) open(ctx context.Context) error {
+	doc, err := s.plan.Encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if f.check {
+	if s.flags.check {
 		s.run, s.folder = "check", "check"
 		s.root, err = os.MkdirTemp("", "upstep-check-")
-		return s, err
+		return err
 	}
-	s.root = filepath.Join(a.dir, journal.Folder)
-	if s.journal, err = journal.Open(ctx, a.dir, journal.Options{}); err != nil {
-		return nil, err
+	s.root = filepath.Join(s.dir, journal.Folder)
+	if s.journal, err = journal.Open(ctx, s.dir, journal.Options{}); err != nil {
+		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.journal.Close())
-		}
-	}()
 	current, err := s.journal.Current(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err = s.choose(ctx, current, doc); err != nil {
-		return nil, err
+	if err := s.choose(ctx, current, doc); err != nil {
+		return err
 	}
 	s.folder = filepath.Join("runs", string(s.run))
-	return s, nil
+	return nil
+}
+
+// shut closes what open opened.
+func (s *invocation) shut() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.Close()
 }
 
 // choose goes on with the open run, or begins one.
@@ -325,8 +328,9 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
-	o.run, o.root, o.ledger = s.run, s.root, newLedger(s.plan, s.done, time.Now())
+	o.run, o.ledger = s.run, newLedger(s.plan, s.done, time.Now())
 	if s.journal != nil {
+		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
 		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
 	}
@@ -353,12 +357,15 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	}
 	s.outcome = outcomeOf(res)
 	if s.journal != nil {
-		if s.done, err = s.journal.Progress(context.WithoutCancel(ctx), s.run); err != nil {
+		ctx := context.WithoutCancel(ctx) // what became of it is read in any case
+		if s.done, err = s.journal.Progress(ctx, s.run); err != nil {
+			return err
+		}
+		if o.first, err = s.approveFirst(ctx, res.Waits); err != nil {
 			return err
 		}
 	}
 	s.complete = res.State == runner.Done
-	o.first = s.approveFirst(res.Waits)
 	return o.finish(res, s.done)
 }
 
@@ -367,15 +374,11 @@ func (s *invocation) close(ctx context.Context, result error) error {
 	if s.journal == nil {
 		return os.RemoveAll(s.root)
 	}
-	code, outcome := exitDone, s.outcome
-	var c codeError
-	switch {
-	case errors.As(result, &c):
-		code = c.code
-	case result != nil:
-		code, outcome = exitUnexpected, result.Error()
+	code, outcome := codeOf(ctx, result), s.outcome
+	if result != nil {
+		outcome = cmp.Or(strings.TrimSpace(result.Error()), outcome)
 	}
-	err := s.journal.Write(ctx, s.run, func(t *journal.Tx) error {
+	err := s.journal.Write(context.WithoutCancel(ctx), s.run, func(t *journal.Tx) error {
 		t.InvocationEnded(s.number, code, outcome, time.Now())
 		if s.complete {
 			t.RunState(journal.Done, time.Now())
