@@ -200,10 +200,9 @@ type detached struct {
 	out        *os.File // its standard output and standard error
 	lock, peer *os.File // descriptors 3 and 4
 
-	*osexec.Cmd
-	started  chan struct{} // closed when startErr is known
-	startErr error
-	done     chan struct{} // closed when the process was waited for
+	silent
+	started chan struct{} // closed when startErr is known
+	done    chan struct{} // closed when the process was waited for
 }
 
 var (
@@ -227,21 +226,12 @@ func (d *detached) CommandContext(_ context.Context, name string, arg ...string)
 	return d
 }
 
-// StdoutPipe gives an empty pipe: the output goes to a file.
-func (d *detached) StdoutPipe() (io.ReadCloser, error) {
-	return io.NopCloser(strings.NewReader("")), nil
-}
-
-// StderrPipe gives an empty pipe, as StdoutPipe does.
-func (d *detached) StderrPipe() (io.ReadCloser, error) { return d.StdoutPipe() }
-
-// Start starts the process, keeps its error, and lets go of what only the process
-// is to hold.
+// Start starts the process, and lets go of what only the process is to hold.
 func (d *detached) Start() error {
-	d.startErr = d.Cmd.Start()
+	err := d.silent.Start()
 	d.release()
 	close(d.started)
-	return d.startErr
+	return err
 }
 
 // clean removes the files that Ansible has read, or never will.

@@ -134,7 +134,7 @@ func (l *launcher) Command(name string, arg ...string) exec.Cmder {
 
 // CommandContext makes the process: a group of its own, no terminal, bounded output.
 func (l *launcher) CommandContext(ctx context.Context, name string, arg ...string) exec.Cmder {
-	p := &process{Cmd: osexec.CommandContext(ctx, name, arg...), out: &head{max: l.tool.most}, err: &tail{max: maxStderr}}
+	p := &process{silent: silent{Cmd: osexec.CommandContext(ctx, name, arg...)}, out: &head{max: l.tool.most}, err: &tail{max: maxStderr}}
 	p.grace = l.tool.grace
 	p.Dir, p.Env = l.tool.dir, l.tool.env
 	p.Stdout, p.Stderr = p.out, p.err
@@ -145,31 +145,36 @@ func (l *launcher) CommandContext(ctx context.Context, name string, arg ...strin
 	return p
 }
 
-// process hides its pipes and its error from go-ansible, which would wait for a
-// pipe that a grandchild holds and assert a type that the error need not have.
-type process struct {
+// silent is a command whose output go-ansible does not get to see: it would wait for a
+// pipe that a grandchild holds.
+type silent struct {
 	*osexec.Cmd
-	grace    time.Duration
-	out      *head
-	err      *tail
 	startErr error
 }
 
-var _ exec.Cmder = (*process)(nil)
-
-// StdoutPipe gives an empty pipe: the output is kept by the process.
-func (p *process) StdoutPipe() (io.ReadCloser, error) {
+// StdoutPipe gives an empty pipe: the output goes elsewhere.
+func (s *silent) StdoutPipe() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("")), nil
 }
 
 // StderrPipe gives an empty pipe, as StdoutPipe does.
-func (p *process) StderrPipe() (io.ReadCloser, error) { return p.StdoutPipe() }
+func (s *silent) StderrPipe() (io.ReadCloser, error) { return s.StdoutPipe() }
 
 // Start starts the process and keeps its error.
-func (p *process) Start() error {
-	p.startErr = p.Cmd.Start()
-	return p.startErr
+func (s *silent) Start() error {
+	s.startErr = s.Cmd.Start()
+	return s.startErr
 }
+
+// process hides its error as well, as go-ansible asserts a type that it need not have.
+type process struct {
+	silent
+	grace time.Duration
+	out   *head
+	err   *tail
+}
+
+var _ exec.Cmder = (*process)(nil)
 
 // Wait waits for the process and its output, and keeps silent about how it ended.
 // After any but a clean end what is left of the group is ended: Ansible's workers,

@@ -29,9 +29,12 @@ func main() {
 	parse := flag.String("parse", "", "only parse this folder (what the benchmark compares with)")
 	most := flag.Int("most", 10000, "largest number of services")
 	lab := flag.String("lab", "", "inventory of hosts h1 to h5: measure runs on them instead")
+	many := flag.Int("many", 0, "measure upstep's own processor time in a run on this many hosts, all of them this machine, instead")
 	flag.Parse()
 	var err error
 	switch {
+	case *many > 0:
+		err = measureMany(*upstep, *many)
 	case *lab != "":
 		err = measureRuns(*upstep, *lab, *rounds)
 	case *parse != "":

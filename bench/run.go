@@ -61,6 +61,10 @@ func writeRun(dir string, sleep bool, ordering string) error {
 	}
 	files["roles.yaml"], files["groups"], files["bare.yml"] = roles.String(), inventory.String(), bare.String()
 	files["upgrade.yaml"] = "ordering: " + ordering + "\n"
+	return writeFiles(dir, files)
+}
+
+func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a benchmark's own files
@@ -110,15 +114,20 @@ func measureRuns(upstep, lab string, rounds int) error {
 }
 
 func timed(dir, name string, args ...string) (float64, error) {
-	cmd := exec.Command(name, args...) //nolint:gosec,noctx // a benchmark's own commands
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_PIPELINING=True", "ANSIBLE_LOCALHOST_WARNING=False", "ANSIBLE_FORKS=10")
 	began := time.Now()
-	out, err := cmd.CombinedOutput()
+	out, err := bench(dir, name, args...).CombinedOutput()
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("%s: %w", name, err), errors.New(string(out)))
 	}
 	return time.Since(began).Seconds(), nil
+}
+
+// bench is a command with what all of them have in common.
+func bench(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...) //nolint:gosec,noctx // a benchmark's own commands
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_PIPELINING=True", "ANSIBLE_LOCALHOST_WARNING=False", "ANSIBLE_FORKS=10")
+	return cmd
 }
 
 func middle(list []float64) float64 {

@@ -40,6 +40,9 @@ const (
 	RunEnd     Kind = "run_end"
 )
 
+// Stopping is the State of the Note after which nothing more begins.
+const Stopping = "stopping"
+
 // Event is one thing that happened. Fields that do not apply are left out.
 type Event struct {
 	Kind     Kind      `json:"kind"`
@@ -48,7 +51,7 @@ type Event struct {
 	Stage    string    `json:"stage,omitempty"`
 	Unit     string    `json:"unit,omitempty"` // as in the plan; for a Gate, what the play's upstep_unit says
 	Role     string    `json:"role,omitempty"`
-	State    string    `json:"state,omitempty"` // of an End: "stopped" at a gate, "failed" with its callback
+	State    string    `json:"state,omitempty"` // of an End: "stopped" at a gate, "failed" with its callback; of a Note: Stopping
 	Play     string    `json:"play,omitempty"`  // its name
 	Host     string    `json:"host,omitempty"`
 	Hosts    []string  `json:"hosts,omitempty"` // of a Gate, those that were not lost before

@@ -85,20 +85,16 @@ func lock(dir string, o Owner, foreign func(*os.File) bool) (*Held, error) {
 	// Who has just taken it may not have put the name in yet, and who looks whether it
 	// is held holds it for a moment: both are over soon.
 	for range patience {
-		f, err := take(path, os.O_RDWR|os.O_CREATE, unix.LOCK_EX)
-		if err != nil {
-			return nil, err
-		}
-		was, err := readOwner(f.file)
+		f, err := find(path, os.O_RDWR|os.O_CREATE, unix.LOCK_EX, o.Host, foreign)
 		switch {
 		case err != nil:
-			return nil, errors.Join(err, f.file.Close())
-		case f.held && was != nil && was.Host != o.Host && foreign(f.file):
-			return nil, errors.Join(&LockedError{Owner: was, Lost: true}, f.file.Close())
+			return nil, err
+		case f.held && f.unseen:
+			return nil, errors.Join(&LockedError{Owner: f.owner, Lost: true}, f.file.Close())
 		case f.held:
 			return own(f.file, o)
-		case was != nil && !was.gone(o.Host):
-			return nil, errors.Join(&LockedError{Owner: was}, f.file.Close())
+		case f.owner != nil && !f.owner.gone(o.Host):
+			return nil, errors.Join(&LockedError{Owner: f.owner}, f.file.Close())
 		}
 		if err := f.file.Close(); err != nil {
 			return nil, err
@@ -135,23 +131,21 @@ func (h *Held) Release() error {
 // the process that holds it.
 func Holder(dir string) (*Owner, error) {
 	for range patience {
-		f, err := take(filepath.Join(dir, Folder, lockName), os.O_RDONLY, unix.LOCK_SH)
+		f, err := find(filepath.Join(dir, Folder, lockName), os.O_RDONLY, unix.LOCK_SH, hostName(), foreign)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		was, err := readOwner(f.file)
-		unseen := was != nil && was.Host != hostName() && foreign(f.file)
-		if err := errors.Join(err, f.file.Close()); err != nil {
+		if err := f.file.Close(); err != nil {
 			return nil, err
 		}
 		switch {
-		case f.held && !unseen:
+		case f.held && !f.unseen:
 			return nil, nil
-		case was != nil && !was.gone(hostName()):
-			return was, nil
+		case f.owner != nil && !f.owner.gone(hostName()):
+			return f.owner, nil
 		}
 		time.Sleep(moment)
 	}
@@ -167,28 +161,25 @@ func Unlock(dir string, force bool) (*Owner, error) {
 
 func unlock(dir string, force bool, foreign func(*os.File) bool) (*Owner, error) {
 	path := filepath.Join(dir, Folder, lockName)
-	f, err := take(path, os.O_RDWR, unix.LOCK_EX)
+	f, err := find(path, os.O_RDWR, unix.LOCK_EX, hostName(), foreign)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	was, err := readOwner(f.file)
-	unseen := was != nil && was.Host != hostName() && foreign(f.file)
 	switch {
-	case err != nil:
-	case unseen && !force:
-		err = &LockedError{Owner: was, Lost: true}
+	case f.unseen && !force:
+		err = &LockedError{Owner: f.owner, Lost: true}
 	case f.held:
 		err = f.file.Truncate(0)
-	case unseen:
+	case f.unseen:
 		// The server still holds it for a host that is gone. take sees that the file is another.
 		err = os.Remove(path)
 	default:
-		err = &LockedError{Owner: was}
+		err = &LockedError{Owner: f.owner}
 	}
-	return was, errors.Join(err, f.file.Close())
+	return f.owner, errors.Join(err, f.file.Close())
 }
 
 // hostName is this host's, empty if it has none: then every holder is on another.
@@ -200,10 +191,26 @@ func hostName() string {
 	return name
 }
 
-// taken is the lock's file, and whether the lock on it could be had.
+// taken is the lock's file.
 type taken struct {
-	file *os.File
-	held bool
+	file   *os.File
+	held   bool   // the lock on it could be had
+	owner  *Owner // whose name stands in it; nil: nobody's
+	unseen bool   // the owner is on another host, which may not share the lock
+}
+
+// find takes the lock as far as that goes, and reads whose name stands in it. host is
+// where this process is.
+func find(path string, flag, how int, host string, foreign func(*os.File) bool) (taken, error) {
+	f, err := take(path, flag, how)
+	if err != nil {
+		return taken{}, err
+	}
+	if f.owner, err = readOwner(f.file); err != nil {
+		return taken{}, errors.Join(err, f.file.Close())
+	}
+	f.unseen = f.owner != nil && f.owner.Host != host && foreign(f.file)
+	return f, nil
 }
 
 func take(path string, flag, how int) (taken, error) {
@@ -230,7 +237,7 @@ func take(path string, flag, how int) (taken, error) {
 			return taken{}, errors.Join(err, f.Close())
 		}
 		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
-			return taken{f, true}, nil
+			return taken{file: f, held: true}, nil
 		}
 		if err := f.Close(); err != nil {
 			return taken{}, err

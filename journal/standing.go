@@ -28,6 +28,41 @@ type Standing struct {
 	Why          string `json:"why,omitempty"`
 }
 
+// HostStanding is where one host of a rolling role stands.
+type HostStanding struct {
+	Host string `json:"host"`
+	Role string `json:"role"`
+	Standing
+}
+
+// Standings derives where the hosts of a track stand, in the plan's order.
+func (p Progress) Standings(plan *planner.Plan, t planner.Track) []HostStanding {
+	members := plan.RoleByName(t.Role).Members
+	out := make([]HostStanding, 0, len(members))
+	for _, h := range members {
+		out = append(out, HostStanding{h, t.Role, p.Standing(t.Parts, h)})
+	}
+	return out
+}
+
+// OutOfTraffic gives the hosts that a drain took out of traffic and no restore brought
+// back, in the plan's order.
+func (p Progress) OutOfTraffic(plan *planner.Plan) []HostStanding {
+	var out []HostStanding
+	for _, s := range plan.Stages {
+		for _, w := range s.Waves {
+			for _, t := range w.Tracks {
+				for _, h := range p.Standings(plan, t) {
+					if h.OutOfTraffic {
+						out = append(out, h)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
 // Standing derives where a host stands from the parts of one track, in the order of
 // the plan. A host that failed keeps the stand that it had reached.
 func (p Progress) Standing(parts []planner.Unit, host string) Standing {

@@ -59,3 +59,30 @@ func TestStandingOfAHost(t *testing.T) {
 	whole := journal.Progress{Units: map[string]journal.Unit{"drain": {State: journal.Skipped}}}
 	require.Equal(t, journal.Standing{Stand: journal.Drained}, whole.Standing(parts, "a"), "a unit that was skipped is so for every host")
 }
+
+func TestHostsOutOfTrafficStandInThePlansOrder(t *testing.T) {
+	track := func(role string) planner.Track {
+		return planner.Track{Role: role, Parts: []planner.Unit{
+			{ID: "drain/" + role, Kind: planner.KindDrain, Role: role}, {ID: "restore/" + role, Kind: planner.KindRestore, Role: role},
+		}}
+	}
+	plan := &planner.Plan{
+		Roles: []planner.Role{{Name: "Web", Members: []string{"web10", "web2", "web3"}}, {Name: "Lb", Members: []string{"lb1"}}},
+		Stages: []planner.Stage{
+			{Name: "first", Waves: []planner.Wave{{Number: 1, Tracks: []planner.Track{track("Lb")}}}},
+			{Name: "second", Waves: []planner.Wave{{Number: 1, Tracks: []planner.Track{track("Web")}}}},
+		},
+	}
+	done := journal.Progress{Units: map[string]journal.Unit{
+		"drain/Web":   {Hosts: map[string]journal.Host{"web2": {State: journal.Ended}, "web3": {State: journal.Ended}, "web10": {State: journal.Failed}}},
+		"restore/Web": {Hosts: map[string]journal.Host{"web3": {State: journal.Ended}}},
+		"drain/Lb":    {Hosts: map[string]journal.Host{"lb1": {State: journal.Started}}},
+	}}
+	var names []string
+	for _, h := range done.OutOfTraffic(plan) {
+		require.Equal(t, done.Standing(track(h.Role).Parts, h.Host), h.Standing)
+		names = append(names, h.Role+" "+h.Host)
+	}
+	require.Equal(t, []string{"Lb lb1", "Web web10", "Web web2"}, names)
+	require.Len(t, done.Standings(plan, track("Web")), 3)
+}

@@ -64,17 +64,22 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 	}
 	for _, pl := range svc.Placements {
 		s := Standing{Role: pl.Role, Hosts: p.RoleByName(pl.Role).Members, Stage: pl.Stage, Wave: pl.Wave, Place: pl.Place, Why: p.whyStage(pl), From: pl.StageFrom, WaveAfter: pl.WaveAfter}
-		of := func(units []Unit) ([]Waiting, error) { return w.ofService(svc, pl.Role, units) }
-		preflight, err1 := of(p.Preflight)
-		units, err2 := of(unitsOf(p.Stages))
-		rollback, err3 := of(unitsOf(p.Rollback))
-		if err := errors.Join(err1, err2, err3); err != nil {
+		s.Preflight, s.Units, s.Rollback, err = throughout(p, func(units []Unit) ([]Waiting, error) { return w.ofService(svc, pl.Role, units) })
+		if err != nil {
 			return nil, err
 		}
-		s.Preflight, s.Units, s.Rollback = preflight, units, rollback
 		x.Standings = append(x.Standings, s)
 	}
 	return x, nil
+}
+
+// throughout asks for the units of the preflight, of the stages and of the way back.
+func throughout[T any](p *Plan, of func([]Unit) ([]T, error)) (preflight, units, rollback []T, err error) {
+	var err1, err2, err3 error
+	preflight, err1 = of(p.Preflight)
+	units, err2 = of(unitsOf(p.Stages))
+	rollback, err3 = of(unitsOf(p.Rollback))
+	return preflight, units, rollback, errors.Join(err1, err2, err3)
 }
 
 // unknown says what is known of a name that is neither a service nor a role of the plan.
@@ -188,9 +193,13 @@ func (w *waiter) ofService(svc *Service, role string, units []Unit) ([]Waiting, 
 
 // ServiceNames gives the services of the plan, for those who mistype one.
 func (p *Plan) ServiceNames() []string {
+	return names(p.Services, func(s *Service) string { return s.Name })
+}
+
+func names[T any](list []T, of func(*T) string) []string {
 	var out []string
-	for i := range p.Services {
-		out = append(out, p.Services[i].Name)
+	for i := range list {
+		out = append(out, of(&list[i]))
 	}
 	return out
 }

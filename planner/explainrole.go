@@ -1,7 +1,5 @@
 package planner
 
-import "errors"
-
 // RoleExplanation tells what stands on a role, and what is done on its hosts in which order.
 type RoleExplanation struct {
 	Role      string        `json:"role"`
@@ -45,11 +43,8 @@ func (p *Plan) ExplainRole(name string) (*RoleExplanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	var err1, err2, err3 error
-	x.Preflight, err1 = w.ofRole(name, p.Preflight)
-	x.Units, err2 = w.ofRole(name, unitsOf(p.Stages))
-	x.Rollback, err3 = w.ofRole(name, unitsOf(p.Rollback))
-	return x, errors.Join(err1, err2, err3)
+	x.Preflight, x.Units, x.Rollback, err = throughout(p, func(units []Unit) ([]RoleUnit, error) { return w.ofRole(name, units) })
+	return x, err
 }
 
 // ofRole gives those of the units that are the role's.
@@ -70,9 +65,5 @@ func (w *waiter) ofRole(role string, units []Unit) ([]RoleUnit, error) {
 
 // RoleNames gives the roles of the plan, for those who mistype one.
 func (p *Plan) RoleNames() []string {
-	var out []string
-	for i := range p.Roles {
-		out = append(out, p.Roles[i].Name)
-	}
-	return out
+	return names(p.Roles, func(r *Role) string { return r.Name })
 }

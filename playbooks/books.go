@@ -9,11 +9,18 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
+// Preflight is the stage in which everything is looked at before anything changes, and
+// PreflightBook its playbook.
+const (
+	Preflight     = "preflight"
+	PreflightBook = Preflight + ".yml"
+)
+
 // playbooks writes every playbook of the tree.
 func (r *renderer) playbooks() {
 	r.vars()
 	r.preflight()
-	r.deployment("before.yml", "Before the upgrade", r.plan.Before)
+	r.deployment(Before, "Before the upgrade", r.plan.Before)
 	var stages []string
 	for _, s := range r.plan.Stages {
 		if len(s.Waves) == 0 {
@@ -22,7 +29,7 @@ func (r *renderer) playbooks() {
 		r.stageBook(s.Name+".yml", s.Name, "Stage "+s.Name+": all its roles", []planner.Stage{s})
 		stages = append(stages, s.Name+".yml")
 	}
-	r.deployment("after.yml", "After the upgrade", r.plan.After)
+	r.deployment(After, "After the upgrade", r.plan.After)
 	for i := range r.plan.Roles {
 		r.roleBook(&r.plan.Roles[i])
 	}
@@ -56,13 +63,13 @@ func (r *renderer) upgrade(stages []string) {
 	w.linef("---")
 	w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
 	w.linef("")
-	books := []string{"preflight.yml"}
+	books := []string{PreflightBook}
 	if len(r.plan.Before) > 0 {
-		books = append(books, "before.yml")
+		books = append(books, Before+".yml")
 	}
 	books = append(books, stages...)
 	if len(r.plan.After) > 0 {
-		books = append(books, "after.yml")
+		books = append(books, After+".yml")
 	}
 	for i, b := range books {
 		if i > 0 {
@@ -83,16 +90,16 @@ func named(name string) string {
 }
 
 // deployment writes plays that belong to no service.
-func (r *renderer) deployment(path, title string, list []planner.Deployment) {
+func (r *renderer) deployment(stage, title string, list []planner.Deployment) {
 	if len(list) == 0 {
 		return
 	}
-	folder := strings.TrimSuffix(path, ".yml")
 	w := &writer{}
 	w.linef("---")
 	w.comment(title + ".")
 	for i, d := range list {
-		file := fmt.Sprintf("%s/%d.yml", folder, i+1)
+		id := deploymentID(stage, i)
+		file := id + ".yml"
 		t := &writer{}
 		t.madeFor(d.Place)
 		t.linef("---")
@@ -105,16 +112,16 @@ func (r *renderer) deployment(path, title string, list []planner.Deployment) {
 		}
 		r.write(file, t)
 		r.emit(w, play{
-			id:   strings.TrimSuffix(file, ".yml"),
-			name: capital(d.Name), hosts: d.Hosts, at: d.Place, own: d.Play, tags: []string{"upstep_" + folder}, failure: allFail(),
-			vars: append([]string{"step: 0", "upstep_stage: " + folder, "upstep_role: ''"}, lines(d.Vars)...),
+			id:   id,
+			name: capital(d.Name), hosts: d.Hosts, at: d.Place, own: d.Play, tags: []string{"upstep_" + stage}, failure: allFail(),
+			vars: append([]string{"step: 0", "upstep_stage: " + stage, "upstep_role: ''"}, lines(d.Vars)...),
 			body: func(w *writer) {
 				w.linef("    - name: %s", source.Quote(capital(d.Name)))
 				w.linef("      ansible.builtin.import_tasks: %s", file)
 			},
 		})
 	}
-	r.write(path, w)
+	r.write(stage+".yml", w)
 }
 
 func lines(text string) []string {

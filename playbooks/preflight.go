@@ -24,7 +24,7 @@ func (r *renderer) preflight() {
 		asked[role.Name] = r.sites(role)
 		u, has := units[role.Name]
 		p := preflightPlay("Preflight: "+role.Name, role, servicesOf(u))
-		p.id = "preflight/" + role.Name
+		p.id = Preflight + "/" + role.Name
 		p.body = func(w *writer) { r.preflightTasks(w, role, u, has, len(asked[role.Name]) > 0) }
 		r.emit(w, p)
 	}
@@ -61,13 +61,13 @@ func (r *renderer) preflight() {
 			w.linef("        quiet: true")
 		},
 	})
-	r.write("preflight.yml", w)
+	r.write(PreflightBook, w)
 }
 
 func preflightPlay(name string, role *planner.Role, services []string) play {
 	return play{
 		name: name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
-		vars: []string{"step: 0", "upstep_stage: preflight", "upstep_role: " + role.Name}, services: services,
+		vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: " + role.Name}, services: services,
 	}
 }
 
@@ -153,5 +153,5 @@ func (r *renderer) checkFile(role *planner.Role, part, title string) (*writer, s
 	w.guards = r.around(role.Name)
 	w.linef("---")
 	w.comment(title)
-	return w, "preflight/" + role.Name + "." + part + ".yml"
+	return w, Preflight + "/" + role.Name + "." + part + ".yml"
 }

@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/planner"
@@ -76,6 +77,29 @@ func trackID(t planner.Track) string {
 	end := strings.LastIndexByte(id, '/')
 	return id[:strings.LastIndexByte(id[:end], '/')] + "/" + t.Role
 }
+
+// The stages of the plays before and after the upgrade, which belong to no role.
+const (
+	Before = "before"
+	After  = "after"
+)
+
+// DeploymentPlays gives the plays of before.yml and after.yml, each with one unit that
+// stands for it.
+func DeploymentPlays(p *planner.Plan) (before, after []Play) {
+	plays := func(stage string, list []planner.Deployment) []Play {
+		var out []Play
+		for i := range list {
+			id := deploymentID(stage, i)
+			out = append(out, Play{ID: id, Stage: stage, Units: []planner.Unit{{ID: id}}})
+		}
+		return out
+	}
+	return plays(Before, p.Before), plays(After, p.After)
+}
+
+// deploymentID is STAGE/N, N counted from 1.
+func deploymentID(stage string, i int) string { return stage + "/" + strconv.Itoa(i+1) }
 
 // RoleBook names the playbook of a role.
 func RoleBook(role string) string { return role + ".yml" }

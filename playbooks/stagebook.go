@@ -240,7 +240,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		p.body = func(w *writer) {
 			r.canary(w, ro)
 			r.parts(w, of.Units)
-			stopping.gate(w, "No host was lost")
+			stopping.gate(w, gateAll)
 		}
 		r.emit(w, p)
 	}
@@ -264,7 +264,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 			upgrade(w, stopping.always)
 			stopping.tell(w, "After the steps", func(w *writer) { r.parts(w, after) })
 		}
-		stopping.gate(w, "No host of the batch was lost")
+		stopping.gate(w, gateBatch)
 		if ro.Pause.Seconds() > 0 {
 			w.linef("")
 			r.wait(w, "Pause before the next batch", ro.Pause.Seconds(), "ansible_play_batch[-1] != ansible_play_hosts_all[-1]", 4)
@@ -278,7 +278,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		p.body = func(w *writer) {
 			r.canary(w, ro)
 			back.tell(w, "All of "+t.Role, func(w *writer) { r.parts(w, of.Units) })
-			back.gate(w, "Every host is back in traffic")
+			back.gate(w, gateBack)
 		}
 		r.emit(w, p)
 	}
@@ -322,6 +322,17 @@ func (r *renderer) stopping(t planner.Track, ro *planner.Rolling) stopping {
 	}
 	return s
 }
+
+// The gates at the end of a rolling role's plays.
+const (
+	gateAll   = "No host was lost"
+	gateBatch = "No host of the batch was lost"
+	gateBack  = "Every host is back in traffic"
+)
+
+// IsGate tells by its name whether a task is the gate at the end of a play. A host that
+// fails in it alone has gone through the play: another was lost.
+func IsGate(task string) bool { return task == gateAll || task == gateBatch || task == gateBack }
 
 // gate stops the role where a host was lost, and names the hosts that are out of traffic.
 func (s stopping) gate(w *writer, name string) {

@@ -149,12 +149,8 @@ func visible(text string) string {
 			fmt.Fprintf(&b, `\x%02x`, text[i])
 		case !hidden(r):
 			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
+			b.WriteString(source.Escape(r))
 		}
 	}
 	return b.String()

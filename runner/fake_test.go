@@ -47,6 +47,13 @@ type site struct {
 	plan *planner.Plan
 	fail func(unit, host string) bool // nil: nothing does
 	slow string                       // a unit that takes its time
+	hung string                       // a unit whose tasks end with their process, or when
+	free chan struct{}                // it is let go
+	// broken playbooks end before their first gate.
+	broken   string
+	silent   []string // hosts that don't answer to what comes before the first play
+	waitFail bool     // the task that waits before a second try fails
+	managers []string // hosts of the plays before and after
 
 	mu    sync.Mutex
 	procs map[string]*proc
@@ -60,7 +67,7 @@ type site struct {
 }
 
 func newSite(plan *planner.Plan) *site {
-	return &site{plan: plan, procs: map[string]*proc{}, ran: map[string]int{}}
+	return &site{plan: plan, procs: map[string]*proc{}, ran: map[string]int{}, managers: []string{"manager"}, free: make(chan struct{})}
 }
 
 var _ runner.Executor = (*site)(nil)
@@ -106,6 +113,15 @@ func (s *site) revive() {
 	s.dead, s.crash = false, false
 }
 
+func (s *site) freed() bool {
+	select {
+	case <-s.free:
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *site) note(what, unit, host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,6 +150,8 @@ type proc struct {
 	events []event.Event
 	over   bool
 	told   bool
+	ended  bool // by force
+	lost   map[string]bool
 }
 
 func (p *proc) hangUp() { p.once.Do(func() { close(p.gone) }) }
@@ -170,6 +188,9 @@ func (p *proc) run() {
 		p.site.mu.Unlock()
 	}()
 	name := strings.TrimSuffix(p.book, ".yml")
+	if p.site.broken == p.book {
+		return
+	}
 	switch name {
 	case "preflight":
 		for _, r := range p.site.plan.Roles {
@@ -184,7 +205,7 @@ func (p *proc) run() {
 		}
 		for i := range list {
 			id := fmt.Sprintf("%s/%d", name, i+1)
-			if !p.play(id, []planner.Unit{{ID: id}}, []string{"manager"}, false) {
+			if !p.play(id, []planner.Unit{{ID: id}}, p.site.managers, false) {
 				return
 			}
 		}
@@ -192,6 +213,13 @@ func (p *proc) run() {
 		role := p.site.plan.RoleByName(name)
 		if !p.play("", nil, role.Members, false) {
 			return
+		}
+		p.lost = map[string]bool{}
+		for _, h := range role.Members {
+			if slices.Contains(p.site.silent, h) {
+				p.lost[h] = true
+				p.emit(event.Event{Kind: event.Unreachable, Host: h, Task: &event.Task{Name: "Gather facts", File: p.book}, Message: "no route"})
+			}
 		}
 		for _, pl := range playbooks.RolePlays(p.site.plan, name) {
 			if !pl.Batches {
@@ -224,7 +252,7 @@ func (p *proc) play(id string, units []planner.Unit, hosts []string, batch bool)
 		return false
 	}
 	if len(a.Hosts) > 0 {
-		hosts = a.Hosts
+		hosts = slices.DeleteFunc(slices.Clone(a.Hosts), func(h string) bool { return p.lost[h] })
 	}
 	p.emit(event.Event{Kind: event.Play, Hosts: hosts})
 	lost := map[string]bool{}
@@ -242,7 +270,10 @@ func (p *proc) play(id string, units []planner.Unit, hosts []string, batch bool)
 			if u.ID == p.site.slow {
 				time.Sleep(20 * time.Millisecond)
 			}
-			if p.site.crashed() {
+			for u.ID == p.site.hung && !p.forced() && !p.site.freed() {
+				time.Sleep(time.Millisecond)
+			}
+			if p.site.crashed() || p.forced() {
 				return false
 			}
 			if p.site.fail != nil && p.site.fail(u.ID, h) {
@@ -262,7 +293,9 @@ func (p *proc) play(id string, units []planner.Unit, hosts []string, batch bool)
 	}
 	if batch {
 		for _, h := range hosts {
-			if !lost[h] {
+			if !lost[h] && p.site.waitFail {
+				p.emit(event.Event{Kind: event.Failed, Unit: id, Host: h, Task: &event.Task{Name: "Wait before the next try", File: p.book}})
+			} else if !lost[h] {
 				p.emit(event.Event{Kind: event.Failed, Unit: id, Host: h, Task: &event.Task{Name: "No host of the batch was lost", File: p.book}})
 			}
 		}
@@ -299,7 +332,18 @@ func (f *follower) Answer(a event.Answer) error {
 	}
 }
 
-func (f *follower) Terminate() error { return nil }
+func (f *follower) Terminate() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	return nil
+}
+
+func (p *proc) forced() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
 
 func (f *follower) Outcome() runner.Outcome {
 	f.mu.Lock()

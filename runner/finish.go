@@ -15,7 +15,10 @@ import (
 // in the middle, and how its process ended says what that means.
 func (r *run) finish(l *lane, clean bool, out Outcome) {
 	p := l.current
-	end := len(p.units) - 1
+	if l.overdue && !clean {
+		out = Outcome{Text: "it " + r.tooLong(p)}
+	}
+	end := len(p.Units) - 1
 	for _, s := range l.at {
 		if clean || s.whole {
 			r.enter(l, end)
@@ -35,13 +38,13 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 			p.due = slices.DeleteFunc(slices.Clone(p.due), func(d string) bool { return d == h })
 		case s.unit < 0:
 			broken = true // nothing of it began
-			r.record.host(p.units[0].ID, h, journal.Host{State: journal.Stopped, Ended: r.Now()})
+			r.record.host(p.Units[0].ID, h, journal.Host{State: journal.Stopped, Ended: r.Now()})
 		case out.Known:
 			broken = true
-			r.record.host(p.units[s.unit].ID, h, journal.Host{State: journal.Stopped, Changed: s.changed, Ended: r.Now()})
+			r.record.host(p.Units[s.unit].ID, h, journal.Host{State: journal.Stopped, Changed: s.changed, Ended: r.Now()})
 		default:
 			unknown = append(unknown, h)
-			r.record.host(p.units[s.unit].ID, h, journal.Host{State: journal.Unknown, Changed: s.changed, Ended: r.Now(), Message: out.Text})
+			r.record.host(p.Units[s.unit].ID, h, journal.Host{State: journal.Unknown, Changed: s.changed, Ended: r.Now(), Message: out.Text})
 		}
 	}
 	switch {
@@ -82,14 +85,21 @@ func (r *run) said(p *play, lost, unknown []string, broken bool) string {
 func (r *run) conclude(p *play, broken bool) {
 	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && len(p.batches) > 0 {
 		p.state = waiting // for its next batch
-		for _, u := range p.units[:p.reached+1] {
+		for _, u := range p.Units[:p.reached+1] {
 			r.record.unitEnded(u.ID, journal.Ended, r.Now()) // for these hosts
 		}
 		p.notBefore = r.Now().Add(time.Duration(r.Plan.RoleByName(p.Role).Rolling.Pause))
 		return
 	}
 	r.settle(p)
-	if p.state == failed && !r.KeepGoing {
+	if p.state == failed {
+		r.hold(p)
+	}
+}
+
+// hold lets nothing more begin behind a failure, unless the operator wants to go on.
+func (r *run) hold(p *play) {
+	if !r.KeepGoing && !r.adopting {
 		r.stop(p.ID + " failed")
 	}
 }
@@ -104,7 +114,7 @@ func (r *run) settle(p *play) {
 	case len(p.due) == 0:
 		p.state, state = ended, journal.Ended
 		r.finished = append(r.finished, p.ID)
-	case missed || len(p.lost) > 0 && (!p.Batches || len(p.lost) > r.allowed(p)):
+	case missed || len(p.lost) > r.allowed(p):
 		p.state = failed
 	case len(p.lost) > 0:
 		p.state = tolerated
@@ -116,14 +126,17 @@ func (r *run) settle(p *play) {
 	if state == journal.Started || p.began.IsZero() {
 		return
 	}
-	for _, u := range p.units[:p.reached+1] {
+	for _, u := range p.Units[:p.reached+1] {
 		r.record.unitEnded(u.ID, state, r.Now())
 	}
 }
 
-// allowed is how many hosts of a rolling role may fail before it stops.
+// allowed is how many hosts of a play's role may fail before it stops: none, if it is not rolling.
 func (r *run) allowed(p *play) int {
 	role := r.Plan.RoleByName(p.Role)
+	if role == nil || role.Rolling == nil {
+		return 0
+	}
 	size, ok := roles.ParseSize(role.Rolling.MaxFailures)
 	switch {
 	case !ok:
@@ -138,22 +151,20 @@ func (r *run) allowed(p *play) int {
 func (r *run) fail(p *play, err error) {
 	p.state = failed
 	r.failures = append(r.failures, Failure{Unit: p.ID, Role: p.Role, State: journal.Failed, Message: err.Error()})
-	if !r.KeepGoing {
-		r.stop(p.ID + " failed")
-	}
+	r.hold(p)
 }
 
 // result sums up.
 func (r *run) result() Result {
-	res := Result{State: Done, Failures: r.failures, Ended: r.finished}
+	res := Result{State: Done, Failures: r.failures, Ended: r.finished, Waits: r.gates.waits}
 	for _, id := range r.finished {
-		res.Units += len(r.score.byID[id].units)
+		res.Units += len(r.score.byID[id].Units)
 	}
 	var reasons []string
 	for _, p := range r.score.plays {
 		if p.state != ended {
 			res.Open = append(res.Open, p.ID)
-			res.Left += len(p.units)
+			res.Left += len(p.Units)
 		}
 		if p.state == partial {
 			reasons = append(reasons, fmt.Sprintf("%d hosts of %s are left", len(p.due), p.Role))
@@ -161,13 +172,19 @@ func (r *run) result() Result {
 	}
 	for _, p := range r.score.plays {
 		if p.state == left || p.state == limited {
-			reasons = append(reasons, "not everything was selected")
+			why := "not everything was selected"
+			if !slices.ContainsFunc(r.score.plays, func(p *play) bool { return !p.began.IsZero() }) {
+				why = "nothing that is selected is left to do"
+			}
+			reasons = append(reasons, why)
 			res.Narrowed = true
 			break
 		}
 	}
 	ended := func(f Failure) bool { return r.interrupted && f.State == journal.Unknown } // as the operator asked
 	switch {
+	case r.refused:
+		res.State, res.Reason = PreflightFailed, r.stopping
 	case slices.ContainsFunc(r.failures, func(f Failure) bool { return !ended(f) }):
 		res.State = Failing
 	case r.stopping != "":

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // Pause is the boundary after which a run stops for the operator.
@@ -25,9 +25,8 @@ const (
 type gates struct {
 	approved map[string]bool
 	asking   string // the stage that is asked for
+	waits    string // the stage that was not approved
 	answers  chan decision
-	timers   int // that run
-	wakes    chan struct{}
 }
 
 type decision struct {
@@ -49,10 +48,11 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 	if r.Yes || r.gates.approved[stage] || !r.needsApproval(stage) {
 		return true
 	}
-	if r.gates.asking != "" || r.stopping != "" {
+	if r.gates.asking != "" || r.halted() {
 		return false
 	}
 	if r.Approve == nil {
+		r.gates.waits = stage
 		r.stop("stage " + stage + " waits for approval")
 		return false
 	}
@@ -68,27 +68,18 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 // withheld tells whether a play waits for every host to be done: what comes after the
 // upgrade is wrong where some hosts have not had it.
 func (r *run) withheld(p *play) bool {
-	if p.Stage != planner.PostUpgrade && p.Stage != "after" {
+	if p.Stage != planner.PostUpgrade && p.Stage != playbooks.After {
 		return false
 	}
 	return slices.ContainsFunc(r.score.plays, func(q *play) bool {
-		open := q.state == tolerated || q.state == limited || q.state == left && (p.Stage == "after" || !r.WithoutDependencies)
-		return open && q.Stage != p.Stage && q.Stage != "after"
+		open := q.state == tolerated || q.state == limited || q.state == left && (p.Stage == playbooks.After || !r.WithoutDependencies)
+		return open && q.Stage != p.Stage && q.Stage != playbooks.After
 	})
 }
 
 // pausing tells whether a batch waits for the pause after the one before it.
 func (r *run) pausing(p *play) bool {
-	wait := p.notBefore.Sub(r.Now())
-	if wait <= 0 {
-		return false
-	}
-	if !p.announced.Equal(p.notBefore) {
-		p.announced = p.notBefore
-		r.gates.timers++
-		time.AfterFunc(wait, func() { r.gates.wakes <- struct{}{} })
-	}
-	return true
+	return p.state == waiting && p.notBefore.After(r.Now())
 }
 
 func (r *run) needsApproval(stage string) bool {
@@ -110,23 +101,27 @@ func (r *run) decided(d decision) {
 	r.gates.asking = ""
 	switch {
 	case d.err != nil:
+		r.gates.waits = d.stage
 		r.stop(fmt.Sprintf("stage %s waits for approval: %v", d.stage, d.err))
 	case d.ok:
 		r.gates.approved[d.stage] = true
 	default:
+		r.gates.waits = d.stage
 		r.stop("stage " + d.stage + " was not approved")
 	}
 }
 
 // waits tells whether the operator's answer is outstanding, or the end of a pause.
-func (r *run) waits() bool { return (r.gates.asking != "" || r.gates.timers > 0) && r.stopping == "" }
+func (r *run) waits() bool {
+	return !r.halted() && (r.gates.asking != "" || slices.ContainsFunc(r.score.plays, r.pausing))
+}
 
 // pausedBefore says why a play is not begun after a pause.
 func (r *run) pausedBefore(p *play) string {
 	for _, id := range r.finished {
 		q := r.score.byID[id]
 		switch {
-		case r.PauseAfter != NoPause && q.Stage != p.Stage && q.Stage != "before":
+		case r.PauseAfter != NoPause && q.Stage != p.Stage && q.Stage != playbooks.Before:
 			return "paused after stage " + q.Stage
 		case r.PauseAfter == PauseWave && q.Stage == p.Stage && q.Wave < p.Wave:
 			return fmt.Sprintf("paused after wave %d of stage %s", q.Wave, q.Stage)

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // lane is a playbook and the process that goes through its plays, when there is one.
@@ -18,15 +20,20 @@ type lane struct {
 	book    string
 	plays   []*play
 	process Process
-	number  int          // of the process, in the run
-	gate    *event.Event // it waits here
-	current *play        // it works on this
-	folder  string       // of the process
-	adopted bool         // left by an upstep that was killed: nobody answers it
-	known   int          // how much of the shared values it was told
-	began   bool         // the current play did, after its answer
-	reached int          // the furthest unit of the current play that began
-	trouble string       // what the process said of its own failure
+	number  int                    // of the process, in the run
+	gate    *event.Event           // it waits here
+	current *play                  // it works on this
+	folder  string                 // of the process
+	adopted bool                   // left by an upstep that was killed: nobody answers it
+	known   int                    // how much of the shared values it was told
+	began   bool                   // the current play did, after its answer
+	reached int                    // the furthest unit of the current play that began
+	trouble string                 // what the process said of its own failure
+	since   time.Time              // when that unit began
+	overdue bool                   // it took longer than it may, and its process is being ended
+	opened  bool                   // some play began in the process's life
+	left    bool                   // the process was told to end
+	early   map[string]event.Event // what took hosts out of the process before a play began
 	// rebooted are hosts whose facts are those of before.
 	rebooted []string
 	at       map[string]*seat
@@ -43,13 +50,17 @@ type seat struct {
 
 // dispatch gives leave to what may begin, and starts processes for it.
 func (r *run) dispatch(ctx context.Context) {
+	if r.checkup != nil {
+		r.look(ctx)
+		return
+	}
 	ready := r.score.ready()
 	for _, l := range r.lanes {
 		if l.gate != nil && !l.adopted {
 			r.atGate(ctx, l, ready)
 		}
 	}
-	if r.stopping != "" {
+	if r.halted() {
 		return
 	}
 	busy := 0
@@ -98,7 +109,7 @@ func (r *run) atGate(ctx context.Context, l *lane, ready []*play) {
 	id := l.gate.Unit
 	p := r.score.byID[id]
 	switch {
-	case r.stopping != "" || !l.wanted():
+	case r.halted() || !l.wanted():
 		r.answer(l, event.Answer{Do: event.Stop})
 	case id == "": // it names the role's hosts and gathers their facts
 		r.answer(l, event.Answer{Do: event.Go, Hosts: l.allHosts(), Forget: l.rebooted})
@@ -183,13 +194,13 @@ func (r *run) laneOf(book string) *lane {
 // start makes the process of a lane.
 func (r *run) start(ctx context.Context, l *lane) error {
 	r.number++
-	l.number, l.known, l.adopted = r.number, 0, false
+	l.number, l.known, l.adopted, l.opened, l.left, l.overdue, l.early = r.number, 0, false, false, false, false, map[string]event.Event{}
 	l.folder = filepath.Join(r.Folder, fmt.Sprintf("%02d-%s", r.number, strings.TrimSuffix(l.book, ".yml")))
 	r.record.processStarted(journal.Process{Number: r.number, Book: l.book, Folder: l.folder, Started: r.Now()})
 	if err := r.record.commit(ctx); err != nil {
 		return err
 	}
-	p, err := r.Executor.Start(context.WithoutCancel(ctx), Job{Folder: l.folder, Book: l.book})
+	p, err := r.Executor.Start(context.WithoutCancel(ctx), Job{Folder: l.folder, Book: l.book, Forks: r.forks(l)})
 	if err != nil {
 		r.record.processEnded(r.number, err.Error(), r.Now())
 		return err
@@ -205,7 +216,7 @@ func (r *run) answer(l *lane, a event.Answer) {
 		news, l.known = r.values.since(l.known, l.number)
 		a.Values = append(news, a.Values...)
 	}
-	l.gate = nil
+	l.gate, l.left = nil, a.Do == event.Stop
 	r.answers = append(r.answers, answer{l, a})
 }
 
@@ -215,34 +226,77 @@ func (r *run) begin(l *lane, p *play) {
 		p.due = slices.DeleteFunc(slices.Clone(l.gate.Hosts), func(h string) bool { return r.did(p, h) })
 		p.take = p.due
 	}
-	a := event.Answer{Do: event.Go, Hosts: p.take}
-	if p.Batches {
-		a.Hosts = nil
-		if len(p.batches) > 0 {
-			a.Hosts, p.batches = p.batches[0], p.batches[1:]
+	hosts := r.nextHosts(p)
+	if len(hosts) == 0 {
+		if p.members == nil { // nothing is left to do in it, also where no host matched
+			r.open(l, p, nil)
+			r.finish(l, true, Outcome{Known: true})
+		} else {
+			r.settle(p)
 		}
-		// The run itself takes the share of hosts that a percentage leaves.
-		for _, h := range a.Hosts {
-			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
-		}
-	}
-	if len(a.Hosts) == 0 {
-		r.settle(p)
 		r.answer(l, event.Answer{Do: event.Skip})
 		return
 	}
-	p.state, p.active, p.began, l.current = running, a.Hosts, r.Now(), p
+	a := event.Answer{Do: event.Go, Hosts: hosts}
+	if p.Batches {
+		// The run itself takes the share of hosts that a percentage leaves.
+		for _, h := range hosts {
+			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
+		}
+	}
+	r.open(l, p, hosts)
+	r.answer(l, a)
+}
+
+// nextHosts gives the hosts that a play, or its next batch, works on. Hosts that the role
+// lost before stay lost: Ansible left them out too.
+func (r *run) nextHosts(p *play) []string {
+	for _, q := range r.score.plays {
+		if q == p || q.Role != p.Role || p.Role == "" {
+			continue
+		}
+		for _, h := range q.lost {
+			if slices.Contains(p.take, h) && !slices.Contains(p.lost, h) {
+				p.lost = append(p.lost, h)
+			}
+		}
+	}
+	here := func(hosts []string) []string {
+		return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return slices.Contains(p.lost, h) })
+	}
+	if !p.Batches {
+		return here(p.take)
+	}
+	for len(p.batches) > 0 {
+		hosts := here(p.batches[0])
+		p.batches = p.batches[1:]
+		if len(hosts) > 0 {
+			return hosts
+		}
+	}
+	return nil
+}
+
+// open notes that a play begins on hosts. Those that the process lost on its way there
+// fail in it.
+func (r *run) open(l *lane, p *play, hosts []string) {
+	p.state, p.active, p.began, l.current = running, hosts, r.Now(), p
 	l.at = map[string]*seat{}
-	for _, h := range a.Hosts {
+	for _, h := range hosts {
 		l.at[h] = &seat{unit: -1}
 	}
 	if p.Stage == planner.PostUpgrade {
 		r.record.postUpgrade()
 	}
-	l.reached, l.began, l.trouble = 0, false, ""
-	r.record.unitStarted(p.units[0].ID, r.Plan.Digest(p.units[0].ID), a.Hosts, p.began)
-	r.report(event.Event{Kind: event.UnitStart, Stage: p.Stage, Unit: p.ID, Role: p.Role, Hosts: a.Hosts})
-	r.answer(l, a)
+	l.reached, l.since, l.began, l.opened, l.trouble = 0, p.began, false, true, ""
+	r.record.unitStarted(p.Units[0].ID, r.Plan.Digest(p.Units[0].ID), hosts, p.began)
+	r.report(event.Event{Kind: event.UnitStart, Stage: p.Stage, Unit: p.ID, Role: p.Role, Hosts: hosts})
+	for _, h := range hosts {
+		if e, lost := l.early[h]; lost {
+			l.at[h].lost = true
+			r.lose(l, e)
+		}
+	}
 }
 
 // took takes an event of a process.
@@ -269,9 +323,17 @@ func (r *run) took(l *lane, e event.Event, offset int64) {
 		r.values.add(l.number, e.Values)
 		return
 	}
+	if l.current == nil && isLoss(e) {
+		l.early[e.Host] = e
+	}
 	if l.current == nil || e.Host == "" || e.Item != "" || r.move(l, e) {
 		r.Report(e)
 	}
+}
+
+// isLoss tells whether an event takes a host out of its process.
+func isLoss(e event.Event) bool {
+	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && !e.Rescued
 }
 
 // place says where in the plan an event belongs, and where its task was written.
@@ -313,9 +375,9 @@ func (r *run) move(l *lane, e event.Event) bool {
 		s.last = e.Last && e.Kind != event.Start && e.Kind != event.Retry
 	}
 	switch {
-	case e.Kind != event.Failed && e.Kind != event.Unreachable || e.Ignored || e.Rescued:
-	case own && e.Kind == event.Failed:
-		s.whole = true // the play's gate says that another host was lost
+	case !isLoss(e):
+	case own && e.Kind == event.Failed && playbooks.IsGate(e.Task.Name):
+		s.whole = true
 		return false
 	default:
 		s.lost = true
@@ -328,20 +390,21 @@ func (r *run) move(l *lane, e event.Event) bool {
 func (r *run) enter(l *lane, unit int) {
 	p := l.current
 	for ; l.reached < unit; l.reached++ {
-		id := p.units[l.reached+1].ID
+		id := p.Units[l.reached+1].ID
 		var hosts []string
 		for _, h := range p.active {
 			if !l.at[h].lost {
 				hosts = append(hosts, h)
 			}
 		}
-		r.record.unitStarted(id, r.Plan.Digest(id), hosts, r.Now())
+		l.since = r.Now()
+		r.record.unitStarted(id, r.Plan.Digest(id), hosts, l.since)
 	}
 	p.reached = max(p.reached, l.reached)
 }
 
 func (r *run) endHost(p *play, unit int, host string, changed bool) {
-	r.record.host(p.units[unit].ID, host, journal.Host{State: journal.Ended, Changed: changed, Ended: r.Now()})
+	r.record.host(p.Units[unit].ID, host, journal.Host{State: journal.Ended, Changed: changed, Ended: r.Now()})
 }
 
 // lose notes that a host failed.
@@ -352,7 +415,7 @@ func (r *run) lose(l *lane, e event.Event) {
 		state = journal.Unreachable
 	}
 	p.lost = append(p.lost, e.Host)
-	unit := p.units[max(0, l.at[e.Host].unit)].ID
+	unit := p.Units[max(0, l.at[e.Host].unit)].ID
 	r.record.host(unit, e.Host, journal.Host{
 		State: state, Changed: l.at[e.Host].changed, Ended: e.Time, Message: e.Message, Task: e.Task, Stderr: e.Stderr,
 	})

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,19 +11,17 @@ import (
 // play is one play of the run and how far it is.
 type play struct {
 	playbooks.Play
-	book    string // the playbook that holds it
-	state   playState
-	units   []planner.Unit // Units, or one that stands for a deployment's play
-	members []string       // its hosts; nil: known when it is there
-	due     []string       // those that have not ended it, in their order
-	take    []string       // those of due that this invocation takes
-	batches [][]string     // what is left of take, for plays in batches
-	active  []string       // hosts at work now
-	lost    []string       // hosts that failed it in this invocation
-	began   time.Time
-	// notBefore holds the next batch back for a pause.
-	notBefore, announced time.Time
-	reached              int // the furthest of units that began in this invocation
+	book      string // the playbook that holds it
+	state     playState
+	members   []string   // its hosts; nil: known when it is there
+	due       []string   // those that have not ended it, in their order
+	take      []string   // those of due that this invocation takes
+	batches   [][]string // what is left of take, for plays in batches
+	active    []string   // hosts at work now
+	lost      []string   // hosts that failed it in this invocation
+	began     time.Time
+	notBefore time.Time // holds the next batch back for a pause
+	reached   int       // the furthest of units that began in this invocation
 }
 
 // playState is how far a play is.
@@ -48,7 +45,7 @@ func (s playState) over() bool {
 
 // unit gives the place of a unit among the play's, or -1.
 func (p *play) unit(id string) int {
-	return slices.IndexFunc(p.units, func(u planner.Unit) bool { return u.ID == id })
+	return slices.IndexFunc(p.Units, func(u planner.Unit) bool { return u.ID == id })
 }
 
 // score is the plays of a run with their order.
@@ -71,14 +68,15 @@ func newScore(p *planner.Plan) *score {
 	of := map[string]*play{} // by unit
 	for i := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, p.Roles[i].Name) {
-			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), units: pl.Units, members: append([]string{}, p.Roles[i].Members...)}
+			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), members: append([]string{}, p.Roles[i].Members...)}
 			s.byID[pl.ID] = n
 			for _, u := range pl.Units {
 				of[u.ID] = n
 			}
 		}
 	}
-	s.deployments(p.Before, "before")
+	before, after := playbooks.DeploymentPlays(p)
+	s.deployments(before)
 	opening := len(s.nodes) - 1
 	index := map[string]int{} // node of each vertex
 	nodeOf := map[*play]int{}
@@ -103,25 +101,21 @@ func newScore(p *planner.Plan) *score {
 			}
 		}
 	}
-	s.deployments(p.After, "after")
+	s.deployments(after)
 	return s
 }
 
 // deployments adds the plays of before.yml or after.yml, each behind everything so far.
-func (s *score) deployments(list []planner.Deployment, book string) {
-	for i := range list {
-		id := fmt.Sprintf("%s/%d", book, i+1)
-		p := &play{
-			Play: playbooks.Play{ID: id, Stage: book}, book: book + ".yml",
-			units: []planner.Unit{{ID: id}},
-		}
+func (s *score) deployments(plays []playbooks.Play) {
+	for _, pl := range plays {
+		p := &play{Play: pl, book: pl.Stage + ".yml"}
 		n := node{play: p}
 		for on := range s.nodes {
 			n.after = append(n.after, on)
 		}
 		s.nodes = append(s.nodes, n)
 		s.plays = append(s.plays, p)
-		s.byID[id] = p
+		s.byID[pl.ID] = p
 	}
 }
 

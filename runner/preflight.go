@@ -7,60 +7,37 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // preflightBook is the playbook of what is looked at before anything changes.
-const preflightBook = "preflight.yml"
+const preflightBook = playbooks.PreflightBook
 
-// preflight asks every host that has something left to do whether it answers and is
-// ready, and gives all that is wrong.
-func (r *run) preflight(ctx context.Context, stop <-chan string) ([]Failure, error) {
-	if !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
-		return nil, nil
+// checkup is the preflight while it is under way, and what it found.
+type checkup struct {
+	lane   *lane
+	warmed bool
+	found  []Failure
+}
+
+// preflight begins to ask every host that has something left to do whether it answers
+// and is ready.
+func (r *run) preflight(ctx context.Context) error {
+	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
+		return nil
 	}
-	l := &lane{book: preflightBook}
-	if err := r.start(ctx, l); err != nil {
-		return nil, err
+	c := &checkup{lane: r.laneOf(preflightBook)}
+	if err := r.start(ctx, c.lane); err != nil {
+		return err
 	}
-	r.warmUp(ctx)
-	var found []Failure
-	done := ctx.Done()
-	for l.process != nil {
-		select {
-		case m := <-r.messages:
-			if m.lane != l {
-				r.take(m) // one that warms up: it comes to its first gate, and waits there
-				break
-			}
-			if m.err == nil {
-				found = r.checked(l, m, found)
-				break
-			}
-			out := l.process.Outcome()
-			if !out.Known && len(found) == 0 && r.stopping == "" {
-				found = append(found, Failure{State: journal.Unknown, Message: "preflight did not come to its end: " + out.Text, Folder: l.folder})
-			}
-			r.gone(l, m.err)
-		case why := <-stop:
-			r.stop(why)
-		case <-done:
-			done = nil
-			r.stop(interruption(ctx))
-			go func(p Process) { _ = p.Terminate() }(l.process)
-		}
-		if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
-			_ = l.process.Close()
-			return found, err
-		}
-		if l.gate != nil {
-			r.look(l)
-		}
-	}
-	return found, nil
+	r.checkup = c
+	return nil
 }
 
 // warmUp starts the processes of what comes first: they take half a second to come to
-// their first gate, and touch no host before they are answered.
+// their first gate, and touch no host before they are answered. It waits until the
+// preflight's process came to a gate: an Ansible that does not load the plugin that
+// holds plays back would not hold these back either.
 func (r *run) warmUp(ctx context.Context) {
 	room := 8 // each takes some 60 MB while it waits
 	if r.Parallelism > 0 {
@@ -80,33 +57,27 @@ func (r *run) warmUp(ctx context.Context) {
 	}
 }
 
-// coolDown ends the processes that wait for what will not come.
-func (r *run) coolDown(ctx context.Context) error {
-	r.stopping = "preflight"
-	for !r.idle() {
-		r.dispatch(ctx)
-		if err := r.commit(ctx); err != nil {
-			r.abandon()
-			return err
-		}
-		r.take(<-r.messages)
-	}
-	return nil
-}
-
 // look answers a play of the preflight.
-func (r *run) look(l *lane) {
+func (r *run) look(ctx context.Context) {
+	c := r.checkup
+	if c.lane.gate == nil {
+		return
+	}
 	a := event.Answer{Do: event.Go}
-	if role, of := strings.CutPrefix(l.gate.Unit, "preflight/"); of {
+	if role, of := strings.CutPrefix(c.lane.gate.Unit, "preflight/"); of {
 		if a.Hosts = r.pending(role); len(a.Hosts) == 0 {
 			a.Do = event.Skip
 		}
 	}
-	if r.stopping != "" {
+	switch {
+	case r.stopping != "":
 		a = event.Answer{Do: event.Stop}
+	case !c.warmed:
+		c.warmed = true
+		r.warmUp(ctx)
 	}
-	l.gate = nil
-	_ = l.process.Answer(a) // a process that is gone tells so itself
+	c.lane.gate = nil
+	r.answers = append(r.answers, answer{c.lane, a})
 }
 
 // pending gives the hosts of a role that have something to do in this invocation.
@@ -125,27 +96,44 @@ func (r *run) pending(role string) []string {
 	return out
 }
 
-// checked takes an event of the preflight.
-func (r *run) checked(l *lane, m message, found []Failure) []Failure {
-	e := m.event
+// checked takes what the preflight's process tells.
+func (r *run) checked(m message) {
+	c := r.checkup
+	if m.err == nil {
+		r.found(c, m.event, m.offset)
+		return
+	}
+	if out := c.lane.process.Outcome(); !out.Known && len(c.found) == 0 && r.stopping == "" {
+		c.found = append(c.found, Failure{State: journal.Unknown, Message: "preflight did not come to its end: " + out.Text, Folder: c.lane.folder})
+	}
+	r.gone(c.lane, m.err)
+	r.checkup = nil
+	if len(c.found) > 0 {
+		r.refused, r.failures = true, c.found
+	}
+}
+
+// found takes an event of the preflight.
+func (r *run) found(c *checkup, e event.Event, offset int64) {
+	l := c.lane
 	r.place(l, &e)
 	e.Stage = "preflight"
-	r.record.taken(l.number, m.offset, e)
+	r.record.taken(l.number, offset, e)
 	switch e.Kind { //nolint:exhaustive // the others are progress
 	case event.Gate:
 		l.gate = &e
-		return found
+		return
 	case event.End:
-		return found
+		return
 	case event.Vars:
 		r.values.add(l.number, e.Values)
-		return found
+		return
 	case event.Failed, event.Unreachable:
 		if e.Item != "" || e.Kind == event.Failed && e.Ignored {
 			break
 		}
 		// The last play repeats for each host what its checks said.
-		if slices.ContainsFunc(found, func(f Failure) bool { return f.Hosts[0] == e.Host }) && !e.Rescued {
+		if slices.ContainsFunc(c.found, func(f Failure) bool { return f.Hosts[0] == e.Host }) && !e.Rescued {
 			break
 		}
 		f := Failure{
@@ -155,8 +143,7 @@ func (r *run) checked(l *lane, m message, found []Failure) []Failure {
 		if e.Kind == event.Unreachable {
 			f.State = journal.Unreachable
 		}
-		found = append(found, f)
+		c.found = append(c.found, f)
 	}
 	r.Report(e)
-	return found
 }

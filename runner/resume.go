@@ -24,16 +24,16 @@ func (e *UnmetError) Error() string {
 }
 
 // resume takes over what earlier invocations did: nothing, for a new run.
-func (r *run) resume(ctx context.Context) error {
-	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1), wakes: make(chan struct{}, 16)}
+func (r *run) resume(ctx context.Context, stop <-chan string) error {
+	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
 	if r.Journal != nil {
 		if err := r.load(ctx); err != nil {
 			return err
 		}
-		if err := r.adopt(ctx); err != nil {
+		if err := r.adopt(ctx, stop); err != nil {
 			return err
 		}
-		values, err := r.Journal.Values(ctx, r.Run)
+		values, err := r.Journal.Values(context.WithoutCancel(ctx), r.Run)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (e *UndecidedError) Hint() string {
 // undecided refuses to guess about what runs once.
 func (r *run) undecided() error {
 	for _, p := range r.score.plays {
-		for _, u := range p.units {
+		for _, u := range p.Units {
 			if p.state != waiting || !u.Once || slices.Contains(r.Rerun, u.ID) {
 				continue
 			}
@@ -85,7 +85,7 @@ func (r *run) load(ctx context.Context) (err error) {
 
 // did tells whether a host has ended all units of a play.
 func (r *run) did(p *play, host string) bool {
-	return !slices.ContainsFunc(p.units, func(u planner.Unit) bool {
+	return !slices.ContainsFunc(p.Units, func(u planner.Unit) bool {
 		unit := r.done.Units[u.ID]
 		switch {
 		case slices.Contains(r.Rerun, u.ID):
@@ -117,7 +117,7 @@ func (r *run) chooseHosts(p *play) {
 	for _, h := range p.members {
 		switch {
 		case r.did(p, h):
-		case slices.ContainsFunc(p.units, func(u planner.Unit) bool { return r.done.Units[u.ID].Hosts[h].State != "" }):
+		case slices.ContainsFunc(p.Units, func(u planner.Unit) bool { return r.done.Units[u.ID].Hosts[h].State != "" }):
 			begun = append(begun, h)
 		default:
 			fresh = append(fresh, h)
@@ -185,19 +185,20 @@ func (r *run) narrow() error {
 
 // adopt takes in what processes of a killed upstep have left, and waits for those that
 // still run: none is ever started beside them.
-func (r *run) adopt(ctx context.Context) error {
+func (r *run) adopt(ctx context.Context, stop <-chan string) error {
 	processes, err := r.Journal.Processes(ctx, r.Run)
 	if err != nil {
 		return err
 	}
 	r.choose()
+	r.adopting = true
 	for _, p := range processes {
 		r.number = max(r.number, p.Number)
 		if !p.Ended.IsZero() {
 			continue
 		}
 		l := r.laneOf(p.Book)
-		l.number, l.folder, l.adopted = p.Number, p.Folder, true
+		l.number, l.folder, l.adopted, l.early = p.Number, p.Folder, true, map[string]event.Event{}
 		r.record.at[p.Number] = p.Offset
 		r.reseat(l)
 		proc, err := r.Executor.Adopt(p.Folder, p.Offset)
@@ -212,26 +213,14 @@ func (r *run) adopt(ctx context.Context) error {
 		r.report(event.Event{Kind: event.Note, Message: "taking over what " + p.Book + " of an interrupted run does or did"})
 		r.follow(context.WithoutCancel(ctx), l, proc)
 	}
-	for !r.idle() {
-		select {
-		case m := <-r.messages:
-			r.take(m)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
-			return err
-		}
+	if err := r.pump(ctx, stop, func() {}); err != nil {
+		return err
 	}
 	for _, l := range r.lanes {
 		l.adopted = false
 	}
-	// What it failed is what this invocation takes up again.
-	r.failures, r.stopping = nil, ""
-	if err := r.record.commit(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	return r.load(ctx)
+	r.adopting, r.failures = false, nil // what it failed is what this invocation takes up again
+	return r.load(context.WithoutCancel(ctx))
 }
 
 // reseat finds the play that a process was at, and where its hosts were.
@@ -240,7 +229,7 @@ func (r *run) reseat(l *lane) {
 		at := map[string]*seat{}
 		var active []string
 		reached := 0
-		for i, u := range p.units {
+		for i, u := range p.Units {
 			for h, host := range r.done.Units[u.ID].Hosts {
 				if host.State == journal.Started {
 					if at[h] == nil { // units begin for all hosts, and end one by one
@@ -255,8 +244,26 @@ func (r *run) reseat(l *lane) {
 			continue
 		}
 		slices.Sort(active)
+		if p.members == nil {
+			p.due = r.remaining(p)
+			p.take = p.due
+		}
 		l.current, l.at, l.reached, l.began, p.reached = p, at, reached, true, reached
-		p.state, p.active, p.began = running, active, r.done.Units[p.units[0].ID].Started
+		l.since = r.done.Units[p.Units[reached].ID].Started
+		p.state, p.active, p.began = running, active, r.done.Units[p.Units[0].ID].Started
 		return
 	}
+}
+
+// remaining gives the hosts of a deployment's play that it was begun on and that have not
+// ended it.
+func (r *run) remaining(p *play) []string {
+	var out []string
+	for h := range r.done.Units[p.ID].Hosts {
+		if !r.did(p, h) {
+			out = append(out, h)
+		}
+	}
+	slices.Sort(out)
+	return out
 }

@@ -102,18 +102,21 @@ type attempt struct {
 // night is a project, its hosts and its journal over several invocations.
 type night struct {
 	*site
-	dir     string
-	tree    *playbooks.Tree
-	run     journal.RunID
-	options runner.Options
-	now     func() time.Time
+	dir      string
+	tree     *playbooks.Tree
+	run      journal.RunID
+	options  runner.Options
+	now      func() time.Time
+	patience time.Duration // after which the operator ends what is at work; 0: none
+	stop     chan string
+	seen     func(event.Event)
 }
 
 func newNight(t testing.TB, plan *planner.Plan) *night {
 	t.Helper()
 	tree, err := playbooks.Render(plan)
 	require.NoError(t, err)
-	return &night{site: newSite(plan), dir: t.TempDir(), tree: tree, now: func() time.Time { return time.Unix(1, 0) }}
+	return &night{site: newSite(plan), dir: t.TempDir(), tree: tree, now: func() time.Time { return time.Unix(1, 0) }, seen: func(event.Event) {}}
 }
 
 // goOn runs the plan; upstep is killed at a write of the journal, if that is not 0.
@@ -138,13 +141,18 @@ func (n *night) goOn(t testing.TB, killAt int, children bool) attempt {
 		require.NoError(t, err)
 	}
 	armed = true
+	working, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if n.patience > 0 {
+		time.AfterFunc(n.patience, func() { cancel(errors.New("cancelled")) })
+	}
 	a := attempt{killed: true}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.result, a.err = runner.Run(ctx, nil, runner.Config{
+		a.result, a.err = runner.Run(working, n.stop, runner.Config{
 			Plan: n.plan, Tree: n.tree, Executor: n, Journal: j, Run: n.run, Folder: fmt.Sprintf("runs/%s", n.run),
-			Report: func(e event.Event) { a.events = append(a.events, e) }, Now: n.now,
+			Report: func(e event.Event) { a.events = append(a.events, e); n.seen(e) }, Now: n.now,
 			Options: n.options,
 		})
 		a.killed = false
@@ -152,7 +160,9 @@ func (n *night) goOn(t testing.TB, killAt int, children bool) attempt {
 	<-done
 	if a.killed {
 		n.kill(children)
-		n.waitGone()
+		if n.hung == "" {
+			n.waitGone()
+		}
 		n.revive()
 	}
 	return a
@@ -225,6 +235,12 @@ func (n *night) requireOnce(t testing.TB) {
 				require.Equal(t, 1, n.ran[u.ID+" "+h], "%s on %s", u.ID, h)
 			}
 		})
+	}
+	before, after := playbooks.DeploymentPlays(n.plan)
+	for _, p := range append(before, after...) {
+		for _, h := range n.managers {
+			require.Equal(t, 1, n.ran[p.ID+" "+h], "%s on %s", p.ID, h)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ type Executor interface {
 type Job struct {
 	Folder string // of the process, below the journal's
 	Book   string // the playbook, below the tree
+	Forks  int    // hosts at once; 0: the operator's own setting
 }
 
 // Process is a running playbook. It waits before each of its plays.
@@ -85,6 +86,7 @@ type Result struct {
 	Left     int      // that the plays of Open hold
 	Narrowed bool     // a selection left something for another time
 	Reason   string   // why it stopped, where no failure says so
+	Waits    string   // the stage that waits for approval
 }
 
 // State is how an invocation ended.
@@ -123,6 +125,9 @@ type run struct {
 	stopping string // why no play is begun any more
 	// interrupted: processes at work were told to end.
 	interrupted bool
+	adopting    bool     // what an earlier invocation left is awaited
+	checkup     *checkup // the preflight, until it is over
+	refused     bool     // the preflight found something
 	gates       gates
 	failures    []Failure
 	finished    []string
@@ -152,28 +157,30 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 		Config: c, score: newScore(c.Plan), messages: make(chan message, 1024),
 		record: record{journal: c.Journal, run: c.Run, at: map[int]int64{}},
 	}
-	if err := r.resume(ctx); err != nil {
+	if err := r.resume(ctx, stop); err != nil {
 		return Result{}, err
 	}
 	r.report(event.Event{Kind: event.RunStart, Hosts: r.hosts()})
-	failures, err := r.preflight(ctx, stop)
-	if err != nil || len(failures) > 0 {
-		res := r.result()
-		res.State, res.Failures, res.Reason = PreflightFailed, failures, r.stopping
-		return r.end(ctx, res, errors.Join(err, r.coolDown(ctx)))
+	err := r.preflight(ctx)
+	if err == nil {
+		err = r.pump(ctx, stop, func() { r.dispatch(ctx) })
 	}
+	return r.end(ctx, r.result(), err)
+}
+
+// pump takes what processes tell, and acts on it, until none is left.
+func (r *run) pump(ctx context.Context, stop <-chan string, act func()) error {
 	for {
-		r.dispatch(ctx)
-		if err = r.commit(ctx); err != nil {
+		act()
+		if err := r.commit(ctx); err != nil {
 			r.abandon()
-			break
+			return err
 		}
-		if r.idle() && !r.waits() {
-			break
+		if r.idle() && (r.adopting || !r.waits()) {
+			return nil
 		}
 		r.receive(ctx, stop)
 	}
-	return r.end(ctx, r.result(), err)
 }
 
 // end tells how it ended, whether it was cancelled or not.
@@ -226,17 +233,19 @@ func (r *run) receive(ctx context.Context, stop <-chan string) {
 	if r.interrupted {
 		done = nil // told already: now the processes tell of their ends
 	}
+	alarm, off := r.alarm()
+	defer off()
 	select {
 	case m := <-r.messages:
 		r.take(m)
 	case why := <-stop:
 		r.stop(why)
 		return
+	case <-alarm:
+		r.expire()
+		return
 	case ok := <-r.gates.answers:
 		r.decided(ok)
-		return
-	case <-r.gates.wakes:
-		r.gates.timers--
 		return
 	case <-done:
 		r.interrupted = true // it may have been stopped before, so that stopping does not say it
@@ -255,17 +264,23 @@ func (r *run) receive(ctx context.Context, stop <-chan string) {
 }
 
 func (r *run) take(m message) {
-	if m.err != nil {
+	switch {
+	case r.checkup != nil && m.lane == r.checkup.lane:
+		r.checked(m)
+	case m.err != nil:
 		r.gone(m.lane, m.err)
-		return
+	default:
+		r.took(m.lane, m.event, m.offset)
 	}
-	r.took(m.lane, m.event, m.offset)
 }
+
+// halted tells whether nothing more begins.
+func (r *run) halted() bool { return r.stopping != "" || r.refused }
 
 func (r *run) stop(why string) {
 	if r.stopping == "" {
 		r.stopping = why
-		r.report(event.Event{Kind: event.Note, Message: why + ": nothing more begins; what is at work ends"})
+		r.report(event.Event{Kind: event.Note, State: event.Stopping, Message: why + ": nothing more begins; what is at work ends"})
 	}
 }
 
@@ -326,9 +341,29 @@ func (r *run) gone(l *lane, err error) {
 		out = Outcome{Text: err.Error()}
 	}
 	_ = l.process.Close()
-	if l.current != nil {
+	switch {
+	case l.current != nil:
 		r.finish(l, false, out)
+	case !l.opened && !l.left && !l.adopted && !r.halted():
+		r.balk(l, out)
 	}
 	r.record.processEnded(l.number, out.Text, r.Now())
 	l.process, l.gate = nil, nil
+}
+
+// balk fails the play that a process did not come to, for a host that it could not reach
+// or for what Ansible said against the playbook. Another process would do the same.
+func (r *run) balk(l *lane, out Outcome) {
+	i := slices.IndexFunc(l.plays, func(p *play) bool { return p.state == waiting })
+	if i < 0 {
+		return
+	}
+	p := l.plays[i]
+	hosts := r.nextHosts(p)
+	if len(hosts) == 0 {
+		r.fail(p, errors.New("its process did not come to it: "+out.Text))
+		return
+	}
+	r.open(l, p, hosts)
+	r.finish(l, false, out)
 }

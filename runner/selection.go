@@ -10,8 +10,10 @@ import (
 type Selection struct {
 	Stages []string
 	Roles  []string
-	Steps  []int
-	Hosts  []string // limit
+	// Services choose the units that hold tasks of theirs, whole.
+	Services []string
+	Steps    []int
+	Hosts    []string // limit
 	// Exclude leaves hosts behind, such as those that are dead.
 	Exclude []string
 	// WithoutDependencies lets units begin before unselected ones that they wait for.
@@ -19,7 +21,7 @@ type Selection struct {
 }
 
 func (s Selection) narrow() bool {
-	return len(s.Stages)+len(s.Roles)+len(s.Steps)+len(s.Hosts)+len(s.Exclude) > 0
+	return len(s.Stages)+len(s.Roles)+len(s.Services)+len(s.Steps)+len(s.Hosts)+len(s.Exclude) > 0
 }
 
 // has tells whether a play is chosen. Steps choose among plays of one step; a rolling
@@ -35,10 +37,18 @@ func (s Selection) has(p *play) bool {
 	if len(s.Roles) > 0 && !slices.Contains(s.Roles, p.Role) {
 		return false
 	}
+	if len(s.Services) > 0 && !slices.ContainsFunc(p.Units, s.serves) {
+		return false
+	}
 	if len(s.Steps) == 0 {
 		return true
 	}
-	return !p.Batches && slices.ContainsFunc(p.units, func(u planner.Unit) bool {
+	return !p.Batches && slices.ContainsFunc(p.Units, func(u planner.Unit) bool {
 		return u.Kind == planner.KindStep && slices.Contains(s.Steps, u.Step)
 	})
+}
+
+// serves tells whether a unit holds tasks of a chosen service.
+func (s Selection) serves(u planner.Unit) bool {
+	return slices.ContainsFunc(u.Segments, func(seg planner.Segment) bool { return slices.Contains(s.Services, seg.Service) })
 }

@@ -53,14 +53,21 @@ func quote(s string) string {
 			b.WriteString(`\r`)
 		case printable(r):
 			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
+			b.WriteString(Escape(r))
 		}
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// Escape gives a character as an escape in double quotes.
+func Escape(r rune) string {
+	switch {
+	case r < 0x100:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r < 0x10000:
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return fmt.Sprintf(`\U%08x`, r)
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/source"
 )
 
@@ -39,9 +41,10 @@ type app struct {
 	set            []string
 	inputs         []string
 	output         string
-	warnings       int             // shown so far
-	problems       source.Problems // warnings of the plan
-	failed         error           // the first failure to write to stdout
+	warnings       int              // shown so far
+	problems       source.Problems  // warnings of the plan
+	hosts          *roles.Inventory // as it was read last
+	failed         error            // the first failure to write to stdout
 }
 
 // execute runs a command line and gives its exit code.
@@ -59,42 +62,63 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	if err != nil && ctx.Err() != nil { // whatever the error says, the signal is its cause
 		return a.interrupted()
 	}
-	return a.exitCode(err)
+	return a.exitCode(ctx, err)
 }
 
 // exitCode shows an error and gives the code that goes with it.
-func (a *app) exitCode(err error) int {
+func (a *app) exitCode(ctx context.Context, err error) int {
 	var problems source.Problems
 	var edited *playbooks.EditedError
-	var usage usageError
-	var code codeError
-	var hint interface{ Hint() string }
 	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &problems):
-		return exitInvalid // shown already
-	case errors.As(err, &code):
-		if code.error != nil {
-			a.errorf("upstep: %v\n", code.error)
-		}
-		return code.code
+	case err == nil, errors.As(err, &problems): // shown already
 	case errors.As(err, &edited):
 		a.errorf("%v\n", edited)
 		a.errorf("upstep: nothing was written\n  hint: %s\n", refusedHint(edited))
-		return exitStale
-	case errors.As(err, &usage):
-		a.errorf("upstep: %v\n", usage.error)
-		if usage.hint != "" {
-			a.errorf("  hint: %s\n", usage.hint)
+	default:
+		// Of a silent error, what was joined to it is left.
+		if text := strings.TrimSpace(err.Error()); text != "" {
+			a.errorf("upstep: %s\n", text)
 		}
+		if hint := hintOf(err); hint != "" {
+			a.errorf("  hint: %s\n", hint)
+		}
+	}
+	return codeOf(ctx, err)
+}
+
+// hintOf gives what an error says of how to mend it.
+func hintOf(err error) string {
+	var code codeError
+	var usage usageError
+	var hint interface{ Hint() string }
+	switch {
+	case errors.As(err, &code): // its text says all
+	case errors.As(err, &usage):
+		return usage.hint
+	case errors.As(err, &hint):
+		return hint.Hint()
+	}
+	return ""
+}
+
+// codeOf gives the exit code of an error; whatever it says, a signal that cancelled ctx
+// is its cause.
+func codeOf(ctx context.Context, err error) int {
+	var problems source.Problems
+	var code codeError
+	var usage usageError
+	var edited *playbooks.EditedError
+	var locked *journal.LockedError
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil:
+		return exitStopped
+	case errors.As(err, &code):
+		return code.code
+	case errors.As(err, &problems), errors.As(err, &usage):
 		return exitInvalid
-	}
-	a.errorf("upstep: %v\n", err)
-	if errors.As(err, &hint) {
-		a.errorf("  hint: %s\n", hint.Hint())
-	}
-	if _, locked := errors.AsType[*journal.LockedError](err); locked {
+	case errors.As(err, &edited), errors.As(err, &locked):
 		return exitStale
 	}
 	return exitUnexpected

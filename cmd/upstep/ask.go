@@ -33,14 +33,11 @@ work ends. With --now it is ended. The run can go on later.`,
 
 // cancel asks the run that is on to stop.
 func (a *app) cancel(ctx context.Context, j *journal.Journal, run string, now bool) error {
-	r, err := a.pick(ctx, j, run)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
-	acc, err := a.account(ctx, j, r)
-	if err != nil {
-		return err
-	}
+	r := acc.run
 	if acc.owner == nil {
 		return a.notOn(ctx, j, r, run)
 	}
@@ -104,14 +101,11 @@ func (a *app) approveStage(ctx context.Context, j *journal.Journal, args []strin
 			return err
 		}
 	}
-	r, err := a.pick(ctx, j, run)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
-	acc, err := a.account(ctx, j, r)
-	if err != nil {
-		return err
-	}
+	r := acc.run
 	if r.State != journal.Unfinished {
 		return usageError{fmt.Errorf("run %s is %s: nothing of it waits", r.ID, acc.state()), "upstep history" + a.sameFolder() + " lists the runs"}
 	}

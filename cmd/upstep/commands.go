@@ -56,11 +56,7 @@ batches, and what is left out and why. Nothing is changed.`,
 					return err
 				}
 			}
-			if a.output != "table" {
-				return a.document(plan)
-			}
-			a.planTable(plan)
-			return nil
+			return a.result(plan, func() { a.planTable(plan) })
 		},
 	}
 	cmd.Flags().StringVar(&save, "save", "", "write the plan document to this file as well")
@@ -92,6 +88,15 @@ func savePlan(path string, plan *planner.Plan) error {
 		}
 		return fmt.Errorf("save %s: %w", path, err)
 	}
+	return nil
+}
+
+// result prints a value as --output says.
+func (a *app) result(v any, table func()) error {
+	if a.output != "table" {
+		return a.document(v)
+	}
+	table()
 	return nil
 }
 

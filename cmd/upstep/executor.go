@@ -26,7 +26,7 @@ var _ runner.Executor = executor{}
 // Start starts a playbook.
 func (e executor) Start(ctx context.Context, job runner.Job) (runner.Process, error) {
 	j := e.job
-	j.Folder, j.Book = filepath.Join(e.root, job.Folder), job.Book
+	j.Folder, j.Book, j.Forks = filepath.Join(e.root, job.Folder), job.Book, job.Forks
 	p, err := e.tool.Start(ctx, j)
 	if err != nil {
 		return nil, err

@@ -44,11 +44,7 @@ func (a *app) explain(plan *planner.Plan, name string) error {
 		if err != nil {
 			return err
 		}
-		if a.output != "table" {
-			return a.document(x)
-		}
-		a.roleExplanation(x)
-		return nil
+		return a.result(x, func() { a.roleExplanation(x) })
 	}
 	if plan.ServiceByName(name) == nil {
 		_, err := plan.Explain(name)
@@ -58,14 +54,12 @@ func (a *app) explain(plan *planner.Plan, name string) error {
 	if err != nil {
 		return err
 	}
-	if a.output != "table" {
-		return a.document(x)
-	}
-	a.explanation(x)
-	if plan.RoleByName(name) != nil {
-		a.printf("\na role has this name too: upstep explain %s/%s\n", shellWord(name), a.sameFlags())
-	}
-	return nil
+	return a.result(x, func() {
+		a.explanation(x)
+		if plan.RoleByName(name) != nil {
+			a.printf("\na role has this name too: upstep explain %s/%s\n", shellWord(name), a.sameFlags())
+		}
+	})
 }
 
 func (a *app) explanation(x *planner.Explanation) {
@@ -159,13 +153,10 @@ func parenthesised(p planner.Place) string {
 	return " (" + at(p) + ")"
 }
 
+// hostList names hosts behind a colon.
 func hostList(hosts []string) string {
-	const most = 6
-	switch {
-	case len(hosts) == 0:
+	if len(hosts) == 0 {
 		return ""
-	case len(hosts) > most:
-		return ": " + strings.Join(hosts[:most], ", ") + fmt.Sprintf(" and %d more", len(hosts)-most)
 	}
-	return ": " + strings.Join(hosts, ", ")
+	return ": " + shortened(hosts, 6)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -13,6 +12,7 @@ import (
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -100,14 +100,15 @@ func (acc *account) detail() runDetail {
 // unitsOf gives every unit that a run records, in the plan's order.
 func unitsOf(p *planner.Plan) []planner.Unit {
 	var out []planner.Unit
-	for i := range p.Before {
-		out = append(out, planner.Unit{ID: "before/" + strconv.Itoa(i+1)})
+	before, after := playbooks.DeploymentPlays(p)
+	for _, pl := range before {
+		out = append(out, pl.Units...)
 	}
 	for _, s := range p.Stages {
 		s.Units(func(_ planner.Wave, u planner.Unit) { out = append(out, u) })
 	}
-	for i := range p.After {
-		out = append(out, planner.Unit{ID: "after/" + strconv.Itoa(i+1)})
+	for _, pl := range after {
+		out = append(out, pl.Units...)
 	}
 	return out
 }
@@ -126,32 +127,28 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 		}
 		list = append(list, acc.detail().runRecord)
 	}
-	if a.output != "table" {
-		return a.document(list)
-	}
-	t := newTable()
-	t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
-	for _, r := range list {
-		t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
-	}
-	a.printTable(t)
-	return nil
+	return a.result(list, func() {
+		t := newTable()
+		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
+		for _, r := range list {
+			t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+		}
+		a.printTable(t)
+	})
 }
 
 // historyOf tells of one run.
 func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) error {
-	r, err := a.pick(ctx, j, run)
-	if err != nil {
-		return err
-	}
-	acc, err := a.account(ctx, j, r)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
 	d := acc.detail()
-	if a.output != "table" {
-		return a.document(d)
-	}
+	return a.result(d, func() { a.detailTable(acc, d) })
+}
+
+// detailTable shows what there is to tell of a run.
+func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("run %s%s: %s\n", d.Run, of(d.Plan), d.State)
 	a.printf("  began %s, %s at work; %d of %s done\n", moment(d.Began), duration(d.Seconds), d.Done, plural(d.Units, "unit"))
 	a.printf("\ncommands\n")
@@ -171,12 +168,7 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 		t.AppendRow(table.Row{u.Unit, u.State, passed, took})
 	}
 	a.printTable(t)
-	if len(d.Skips) > 0 {
-		a.printf("\nskipped by hand\n")
-		for _, k := range d.Skips {
-			a.paragraph("  ", skipText(k))
-		}
-	}
+	a.skipped(d.Skips)
 	if len(d.Requests) > 0 {
 		a.printf("\nasked of it\n")
 		for _, q := range d.Requests {
@@ -187,7 +179,6 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 			a.paragraph("  ", fmt.Sprintf("%s  %s, by %s", moment(q.At), text, by(q.Who)))
 		}
 	}
-	return nil
 }
 
 // ended says how a command ended, or that it is at work.

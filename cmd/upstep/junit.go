@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -93,9 +93,10 @@ func (o *outcome) report(problem error) junitSuites {
 			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: cmp.Or(f.Unit, "run"), Class: "run", Error: trouble(f, o.root)}}})
 		}
 	}
-	var code codeError
-	if problem != nil && !errors.As(problem, &code) || problem != nil && code.error != nil {
-		all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: "run", Class: "run", Error: &junitTrouble{Message: firstLine(problem.Error()), Type: "run", Text: problem.Error()}}}})
+	if problem != nil {
+		if text := strings.TrimSpace(problem.Error()); text != "" {
+			all.Suites = append(all.Suites, junitSuite{Name: "run", Cases: []junitCase{{Name: "run", Class: "run", Error: &junitTrouble{Message: firstLine(text), Type: "run", Text: text}}}})
+		}
 	}
 	for i := range all.Suites {
 		s := &all.Suites[i]
@@ -122,7 +123,7 @@ func (o *outcome) report(problem error) junitSuites {
 // preflightSuite has a case for each host that was looked at.
 func (o *outcome) preflightSuite() junitSuite {
 	p := o.ledger.check
-	s := junitSuite{Name: preflightStage, seconds: p.ended.Sub(p.began).Seconds(), Timestamp: stamp(p.began)}
+	s := junitSuite{Name: playbooks.Preflight, seconds: p.ended.Sub(p.began).Seconds(), Timestamp: stamp(p.began)}
 	if p.began.IsZero() {
 		return s
 	}
@@ -143,10 +144,10 @@ func (o *outcome) preflightSuite() junitSuite {
 	}
 	for _, h := range sortedKeys(hosts) {
 		if len(failed[h]) == 0 {
-			s.Cases = append(s.Cases, junitCase{Name: preflightStage + " " + h, Class: preflightStage})
+			s.Cases = append(s.Cases, junitCase{Name: playbooks.Preflight + " " + h, Class: playbooks.Preflight})
 		}
 		for _, f := range failed[h] {
-			c := junitCase{Name: cmp.Or(f.Unit, preflightStage) + " " + h, Class: preflightStage}
+			c := junitCase{Name: cmp.Or(f.Unit, playbooks.Preflight) + " " + h, Class: playbooks.Preflight}
 			c.blame(f, o.root)
 			s.Cases = append(s.Cases, c)
 		}
@@ -213,7 +214,7 @@ func (c *junitCase) blame(f runner.Failure, root string) {
 func (c *junitCase) changed(tasks []*event.Task) {
 	var lines []string
 	for _, t := range tasks {
-		lines = append(lines, taskName(t)+inBrackets(place(t)))
+		lines = append(lines, taskText(t))
 	}
 	c.File, c.Line, _ = strings.Cut(place(tasks[0]), ":")
 	c.Failure = &junitTrouble{Message: "changed by " + lines[0], Type: "changed", Text: strings.Join(lines, "\n")}

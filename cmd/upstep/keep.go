@@ -88,14 +88,11 @@ host is back in traffic, or is to be left where it is.`,
 
 // skip records that a unit is taken as done. The lock is held, so that no run is on.
 func (a *app) skip(ctx context.Context, j *journal.Journal, run, unit string, k journal.Skip) error {
-	r, err := a.pick(ctx, j, run)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return err
 	}
-	acc, err := a.account(ctx, j, r)
-	if err != nil {
-		return err
-	}
+	r := acc.run
 	if r.State != journal.Unfinished {
 		return usageError{fmt.Errorf("run %s is %s: nothing of it is left to skip", r.ID, acc.state()), "upstep history" + a.sameFolder() + " lists the runs"}
 	}

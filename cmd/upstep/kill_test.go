@@ -43,7 +43,7 @@ func counting(t *testing.T) (dir, counts string) {
 		}
 		return s
 	}
-	files := map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"services/db.yaml":  service("db", "", 0, 1, 3),
 		"services/api.yaml": service("api", "depends_on: [db]\n", 1, 2),
 		"services/web.yaml": service("web", "drain_tasks:\n"+task("drain", "")+"restore_tasks:\n"+task("restore", ""), 0, 2),
@@ -53,11 +53,7 @@ func counting(t *testing.T) (dir, counts string) {
 `,
 		"inventory.ini": "[db]\nd1\n[api]\na1\na2\n[web]\nw[1:3]\n[all:vars]\nansible_connection=local\nansible_python_interpreter=/usr/bin/python3\n",
 		"ansible.cfg":   "[defaults]\nremote_tmp = " + t.TempDir() + "\n",
-	}
-	for name, text := range files {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
+	})
 	return dir, counts
 }
 

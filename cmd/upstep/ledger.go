@@ -1,9 +1,8 @@
 package main
 
 import (
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 )
-
-// preflightStage is what events of the preflight name as their stage.
-const preflightStage = "preflight"
 
 // before marks what an earlier invocation ended.
 const before journal.State = "before"
@@ -42,6 +38,7 @@ type ledger struct {
 type sheet struct {
 	playbooks.Play
 	members []string      // as far as the plan knows them
+	rolling bool          // its units are parts of a track
 	state   journal.State // empty: it waits
 	began   time.Time     // the play, or its batch
 	batch   int
@@ -74,14 +71,15 @@ type change struct {
 // preflightSheet is how far the preflight is.
 type preflightSheet struct {
 	began, ended time.Time
-	hosts        map[string]string // and the unit that looked at them
+	hosts        map[string]string      // and the unit that looked at them
+	failed       map[string]event.Event // by host, the first
 	over         bool
 }
 
 // newLedger opens a ledger of a plan of which done was done before.
 func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 	l := &ledger{plan: p, of: map[string]*sheet{}, work: map[string]map[string]*work{}, began: now, earlier: done, after: map[*sheet][]*sheet{}}
-	l.check.hosts = map[string]string{}
+	l.check = newPreflightSheet()
 	add := func(pl playbooks.Play) *sheet {
 		s := &sheet{Play: pl, done: map[string]bool{}, lost: map[string]bool{}, changed: map[string]bool{}}
 		l.of[pl.ID] = s
@@ -89,26 +87,26 @@ func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 			l.of[u.ID] = s
 		}
 		if r := p.RoleByName(pl.Role); r != nil {
-			s.members = r.Members
+			s.members, s.rolling = r.Members, r.Rolling != nil
 		}
 		return s
 	}
-	deploy := func(stage string, list []planner.Deployment) {
-		for i := range list {
-			id := fmt.Sprintf("%s/%d", stage, i+1)
-			s := add(playbooks.Play{ID: id, Stage: stage, Units: []planner.Unit{{ID: id}}})
+	deploy := func(list []playbooks.Play) {
+		for _, pl := range list {
+			s := add(pl)
 			l.after[s] = slices.Clone(l.plays)
 			l.plays = append(l.plays, s)
 		}
 	}
-	deploy("before", p.Before)
+	first, last := playbooks.DeploymentPlays(p)
+	deploy(first)
 	for _, r := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, r.Name) {
 			add(pl)
 		}
 	}
 	l.order()
-	deploy("after", p.After)
+	deploy(last)
 	for _, s := range l.plays {
 		l.resume(s, done)
 	}
@@ -185,14 +183,24 @@ func (l *ledger) at(unit, host string) *work {
 
 // lost tells whether an event takes a host out of the run.
 func lost(e event.Event) bool {
-	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && (!e.Rescued || e.Stage == preflightStage)
+	return (e.Kind == event.Failed || e.Kind == event.Unreachable) && e.Item == "" && !e.Ignored && (!e.Rescued || e.Stage == playbooks.Preflight)
 }
+
+// repeats tells whether a failure was told of before: the last play of the preflight says
+// again for each host what its checks said.
+func (p *preflightSheet) repeats(e event.Event) bool {
+	first, known := p.failed[e.Host]
+	return known && e.Stage == playbooks.Preflight && !e.Rescued && (first.Unit != e.Unit || !first.Time.Equal(e.Time))
+}
+
+// lost tells whether an event takes a host out of the run, and is the first to say so.
+func (l *ledger) lost(e event.Event) bool { return lost(e) && !l.check.repeats(e) }
 
 // take adds an event.
 func (l *ledger) take(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.Stage == preflightStage {
+	if e.Stage == playbooks.Preflight {
 		l.check.take(e)
 		return
 	}
@@ -207,18 +215,25 @@ func (l *ledger) take(e event.Event) {
 		s.begin(e)
 	case e.Kind == event.UnitEnd && s != nil:
 		l.end(s, e)
-	case e.Kind == event.Note && strings.HasSuffix(e.Message, "what is at work ends"):
+	case e.Kind == event.Note && e.State == event.Stopping:
 		l.halt = e.Message
 	case s != nil && e.Host != "" && e.Item == "":
 		l.move(s, e)
 	}
 }
 
+func newPreflightSheet() preflightSheet {
+	return preflightSheet{hosts: map[string]string{}, failed: map[string]event.Event{}}
+}
+
 func (p *preflightSheet) take(e event.Event) {
+	if _, known := p.failed[e.Host]; !known && lost(e) {
+		p.failed[e.Host] = e
+	}
 	if p.began.IsZero() {
 		p.began = e.Time
 	}
-	p.ended = e.Time
+	p.ended, p.over = e.Time, false // what an earlier invocation left may have been told before
 	if e.Host != "" && (p.hosts[e.Host] == "" || e.Unit != "") {
 		p.hosts[e.Host] = e.Unit
 	}
@@ -265,11 +280,8 @@ func (l *ledger) move(s *sheet, e event.Event) {
 	}
 	switch {
 	case lost(e):
-		w.state = journal.Failed
-		if e.Kind == event.Unreachable {
-			w.state = journal.Unreachable
-		}
-		w.failure = &runner.Failure{Unit: e.Unit, Role: e.Role, State: w.state, Task: e.Task, Message: e.Message, Stdout: e.Stdout, Stderr: e.Stderr}
+		f := failureOf(e)
+		w.state, w.failure = f.State, &f
 		s.lost[e.Host] = true
 	case e.Last && n == len(s.Units)-1:
 		s.done[e.Host] = true
@@ -335,42 +347,43 @@ func (l *ledger) settle(failures []runner.Failure) {
 }
 
 // outOfTraffic gives the hosts that a drain took out and no restore brought back yet, in
-// the plan's order. earlier says how the invocation found them.
-func (l *ledger) outOfTraffic(earlier journal.Progress) []string {
+// the plan's order.
+func (l *ledger) outOfTraffic() []string {
 	var out []string
-	for _, st := range l.plan.Stages {
-		for _, w := range st.Waves {
-			for _, t := range w.Tracks {
-				for _, h := range l.plan.RoleByName(t.Role).Members {
-					if l.standing(earlier, t.Parts, h).OutOfTraffic && !slices.Contains(out, h) {
-						out = append(out, h)
-					}
-				}
-			}
+	for _, h := range l.soFar().OutOfTraffic(l.plan) {
+		if !slices.Contains(out, h.Host) {
+			out = append(out, h.Host)
 		}
 	}
 	return out
 }
 
-// standing derives where a host stands, from the journal and what happened since.
-func (l *ledger) standing(earlier journal.Progress, parts []planner.Unit, host string) journal.Standing {
-	p := journal.Progress{Units: map[string]journal.Unit{}}
-	for _, u := range parts {
-		state := earlier.Units[u.ID].Hosts[host].State
-		if w := l.work[u.ID][host]; w != nil && w.state != "" && w.state != before {
-			state = w.state
-			if s := l.of[u.ID]; w.last || s != nil && s.done[host] || s != nil && s.at[host] > slices.IndexFunc(s.Units, func(o planner.Unit) bool { return o.ID == u.ID }) {
-				if state == journal.Started {
+// soFar is what a journal would say of rolling roles: what was done before, and what
+// happened since.
+func (l *ledger) soFar() journal.Progress {
+	now := journal.Progress{Units: map[string]journal.Unit{}}
+	for _, s := range l.plays {
+		if !s.rolling {
+			continue
+		}
+		for n, u := range s.Units {
+			unit := l.earlier.Units[u.ID]
+			hosts := map[string]journal.Host{}
+			maps.Copy(hosts, unit.Hosts)
+			for h, w := range l.work[u.ID] {
+				state := w.state
+				if state == journal.Started && (w.last || s.done[h] || s.at[h] > n) {
 					state = journal.Ended
 				}
+				if state != "" && state != before {
+					hosts[h] = journal.Host{State: state}
+				}
 			}
-		}
-		p.Units[u.ID] = journal.Unit{State: earlier.Units[u.ID].State, Hosts: map[string]journal.Host{}}
-		if state != "" {
-			p.Units[u.ID].Hosts[host] = journal.Host{State: state}
+			unit.Hosts = hosts
+			now.Units[u.ID] = unit
 		}
 	}
-	return p.Standing(parts, host)
+	return now
 }
 
 // ended counts the units of plays that are over, and all.

@@ -40,7 +40,7 @@ func (l *ledger) frame(width, height int, now time.Time, run string, color bool)
 	}
 	lines := []string{fit(head, width), fit(l.where(), width)}
 	var foot []string
-	if out := l.outOfTraffic(l.earlier); len(out) > 0 {
+	if out := l.outOfTraffic(); len(out) > 0 {
 		foot = append(foot, fit(fmt.Sprintf("out of traffic (%d): %s", len(out), strings.Join(out, ", ")), width))
 	}
 	if l.halt != "" {
@@ -233,7 +233,7 @@ func (l *ledger) row(name string, plays []*sheet, now time.Time) row {
 			}
 		}
 		if s.Batches {
-			r.doing += "  on " + fewHosts(s.hosts, 2)
+			r.doing += "  on " + shortened(s.hosts, 2)
 		}
 		r.doing = clock(now.Sub(s.began)) + "  " + strings.TrimPrefix(r.doing, "  ")
 	case len(failed) > 0:

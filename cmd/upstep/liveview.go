@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/upstep/upstep/event"
-	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -28,10 +27,7 @@ type screen func() (columns, rows int)
 // screenOf gives the screen behind a stream, or nil.
 func screenOf(w io.Writer) screen {
 	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+	if !ok || !isTerminal(f) {
 		return nil
 	}
 	return func() (int, int) {
@@ -74,7 +70,7 @@ func (v *liveView) report(l *ledger, e event.Event) {
 	switch {
 	case e.Kind == event.RunStart:
 		v.run = e.Run
-	case lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
+	case l.lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
 		v.told = append(v.told, e)
 	}
 	ask := e.Kind == event.Wait
@@ -208,9 +204,9 @@ func (v *liveView) keep(told []event.Event) []string {
 		at := e.Time.Local().Format("15:04:05")
 		switch {
 		case lost(e):
-			failures = append(failures, runner.Failure{
-				Unit: e.Unit, Hosts: []string{at + " " + e.Host}, Task: e.Task, Message: e.Message, Stderr: e.Stderr, State: stateOf(e),
-			})
+			f := failureOf(e)
+			f.Hosts[0], f.Stdout = at+" "+e.Host, "" // the output is for the end
+			failures = append(failures, f)
 		case e.Kind == event.UnitEnd:
 			out = append(out, fmt.Sprintf("%s %s: %s", at, v.paintIn(red, e.State), e.Unit))
 		default:
@@ -223,29 +219,10 @@ func (v *liveView) keep(told []event.Event) []string {
 		for i, h := range f.Hosts {
 			_, f.Hosts[i], _ = strings.Cut(h, " ")
 		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s on %s", at, v.paintIn(red, string(f.State)), unitName(f.Unit), fewHosts(f.Hosts, 10)),
-			"  task:    "+taskName(f.Task)+inBrackets(place(f.Task)))
-		for _, part := range []struct{ name, text string }{{"message:", f.Message}, {"stderr:", f.Stderr}} {
-			if text := strings.TrimSpace(clean(part.text)); text != "" {
-				lines = append(lines, strings.Split(fmt.Sprintf("  %-9s%s", part.name, indented(text, 5, 11)), "\n")...)
-			}
-		}
+		lines = append(lines, fmt.Sprintf("%s %s: %s on %s", at, v.paintIn(red, string(f.State)), unitName(f.Unit), shortened(f.Hosts, 10)))
+		lines = append(lines, linesOf(f, 5)...)
 	}
 	return append(lines, out...)
-}
-
-func unitName(unit string) string {
-	if unit == "" {
-		return preflightStage
-	}
-	return unit
-}
-
-func stateOf(e event.Event) journal.State {
-	if e.Kind == event.Unreachable {
-		return "unreachable"
-	}
-	return "failed"
 }
 
 func (v *liveView) finish(o outcome) {

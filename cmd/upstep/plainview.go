@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/upstep/upstep/event"
-	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // plainView tells of a run in lines: one for each unit that begins or ends, one for each
@@ -17,7 +17,6 @@ type plainView struct {
 	out       *outbox
 	zone      *time.Location
 	width     int // of units' names
-	hosts     int
 	preflight bool
 }
 
@@ -33,27 +32,26 @@ func (v *plainView) line(at time.Time, verb, unit, more string, must bool) {
 
 func (v *plainView) report(l *ledger, e event.Event) {
 	if v.width == 0 {
-		v.width = len(preflightStage)
+		v.width = len(playbooks.Preflight)
 		for _, s := range l.plays {
 			v.width = min(44, max(v.width, len(s.ID)))
 		}
 	}
 	switch {
-	case e.Stage == preflightStage && !v.preflight:
+	case e.Stage == playbooks.Preflight && !v.preflight:
 		v.preflight = true
-		v.line(e.Time, "begins", preflightStage, plural(v.hosts, "host")+" to look at", false)
+		v.line(e.Time, "begins", playbooks.Preflight, "", false)
 	case l.check.over && v.preflight:
 		v.preflight = false
 		state := "ended"
 		if e.Kind == event.RunEnd && e.State == "preflight_failed" {
 			state = "failed"
 		}
-		v.line(l.check.ended, state, preflightStage, plural(len(l.check.hosts), "host")+", "+duration(l.check.ended.Sub(l.check.began).Seconds()), true)
+		v.line(l.check.ended, state, playbooks.Preflight, plural(len(l.check.hosts), "host")+", "+duration(l.check.ended.Sub(l.check.began).Seconds()), true)
 	}
 	s := l.of[e.Unit]
 	switch e.Kind { //nolint:exhaustive // tasks that go well are not told one by one
 	case event.RunStart:
-		v.hosts = l.waiting()
 		n, of := l.ended()
 		more := l.plan.Summary()
 		if n > 0 {
@@ -63,7 +61,7 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	case event.StageStart, event.StageEnd:
 		v.line(e.Time, map[event.Kind]string{event.StageStart: "begins", event.StageEnd: "ended"}[e.Kind], "stage "+e.Stage, e.State, false)
 	case event.UnitStart:
-		more := plural(len(e.Hosts), "host") + ": " + fewHosts(e.Hosts, 4)
+		more := plural(len(e.Hosts), "host") + ": " + shortened(e.Hosts, 4)
 		if s != nil && s.Batches {
 			more = fmt.Sprintf("batch of %s", more)
 		}
@@ -73,25 +71,12 @@ func (v *plainView) report(l *ledger, e event.Event) {
 	case event.Note, event.Wait:
 		v.line(e.Time, string(e.Kind), e.Unit, clean(e.Message), true)
 	case event.Failed, event.Unreachable:
-		if lost(e) {
-			v.line(e.Time, string(e.Kind), e.Unit, toldOf(e), true)
+		if l.lost(e) {
+			v.line(e.Time, string(e.Kind), unitName(e.Unit), toldOf(e), true)
 		}
 	case event.Retry:
 		v.line(e.Time, "retry", e.Unit, fmt.Sprintf("%s: try %d of %d of %s", e.Host, e.Try, e.Tries, taskName(e.Task)), false)
 	}
-}
-
-// waiting counts the hosts that have something left to do.
-func (l *ledger) waiting() int {
-	hosts := map[string]bool{}
-	for _, s := range l.plays {
-		for _, h := range s.members {
-			if !s.done[h] {
-				hosts[h] = true
-			}
-		}
-	}
-	return len(hosts)
 }
 
 // counts says what became of the hosts of a unit.
@@ -114,18 +99,11 @@ func (l *ledger) counts(s *sheet, e event.Event) string {
 
 // toldOf words a failure in a line.
 func toldOf(e event.Event) string {
-	more := e.Host + ": " + taskName(e.Task) + inBrackets(place(e.Task))
+	more := e.Host + ": " + taskText(e.Task)
 	if m := firstLine(clean(e.Message)); m != "" {
 		more += ": " + m
 	}
 	return more
-}
-
-func taskName(t *event.Task) string {
-	if t == nil {
-		return string(journal.Unknown)
-	}
-	return clean(t.Name)
 }
 
 func (v *plainView) end(o outcome) {

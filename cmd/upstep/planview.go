@@ -217,10 +217,17 @@ func trackLine(p *planner.Plan, tr planner.Track) string {
 	} else {
 		text += ", batches of " + strings.Join(ro.Batch, ", ")
 	}
-	text += ": steps " + strings.Join(steps, ", ")
-	if len(around) > 0 {
-		text += "; " + strings.Join(around, ", ")
+	var what []string
+	switch {
+	case len(steps) == 1:
+		what = append(what, "step "+steps[0])
+	case len(steps) > 1:
+		what = append(what, "steps "+strings.Join(steps, ", "))
 	}
+	if len(around) > 0 {
+		what = append(what, strings.Join(around, ", "))
+	}
+	text += ": " + strings.Join(what, "; ")
 	if ro.Percentage < 100 {
 		text += fmt.Sprintf("; %d%% of the hosts per run", ro.Percentage)
 	}
@@ -230,11 +237,12 @@ func trackLine(p *planner.Plan, tr planner.Track) string {
 	return text
 }
 
+// shortened names hosts, services and the like as far as they are few.
 func shortened(list []string, most int) string {
 	if len(list) <= most {
 		return strings.Join(list, ", ")
 	}
-	return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
 func (a *app) rolesTable(p *planner.Plan) {

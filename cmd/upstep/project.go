@@ -42,15 +42,7 @@ func (a *app) load(ctx context.Context) (*planner.Plan, error) {
 	found = append(found, problems...).Sorted()
 	a.show(found)
 	if found.Count(source.Error) > 0 {
-		if a.output == "json" || a.output == "yaml" {
-			if err := a.document(struct {
-				Valid    bool            `json:"valid"`
-				Problems source.Problems `json:"problems"`
-			}{false, found}); err != nil {
-				return nil, err
-			}
-		}
-		return nil, found
+		return nil, a.refused(found)
 	}
 	a.problems = found
 	return plan, nil
@@ -192,6 +184,7 @@ func (a *app) readInventory(ctx context.Context) (*roles.Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inventory %s: %w", strings.Join(sources, ", "), err)
 	}
+	a.hosts = inv
 	return inv, nil
 }
 

@@ -74,12 +74,13 @@ func (s *invocation) approve(ctx context.Context, stage string) (bool, error) {
 	if ok, err := s.approved(ctx, stage); ok || err != nil {
 		return ok, err
 	}
-	s.unapproved = stage
 	if !isTerminal(s.stdin) {
 		return false, errNobody
 	}
+	// What was typed before the question is no answer to it.
+	forgetTyped(s.stdin)
 	for len(s.lines) > 0 {
-		<-s.lines // typed after an earlier question, before this one
+		<-s.lines
 	}
 	lines := s.typed()
 	s.errorf("approve stage %s? [y/N] ", stage)
@@ -139,6 +140,18 @@ func (s *invocation) typed() chan string {
 	return s.lines
 }
 
+// forgetTyped discards what was typed on a terminal and not read yet.
+func forgetTyped(stream any) {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return
+	}
+	// The kernel stops a process in the background for it.
+	if group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err == nil && group == unix.Getpgrp() {
+		_ = unix.IoctlSetInt(int(f.Fd()), unix.TCFLSH, unix.TCIFLUSH)
+	}
+}
+
 // isTerminal tells whether somebody may type there.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
@@ -149,12 +162,16 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
-// approveFirst names the command without which a run does not go on.
-func (s *invocation) approveFirst() string {
-	if s.unapproved == "" {
-		return ""
+// approveFirst names the command without which a run does not go on: that for the stage
+// that waits, unless it was approved meanwhile.
+func (s *invocation) approveFirst(ctx context.Context, stage string) (string, error) {
+	if stage == "" || s.journal == nil {
+		return "", nil
 	}
-	return "upstep approve " + string(s.run) + " " + shellWord(s.unapproved) + s.sameFolder() + "\n  then "
+	if ok, err := s.approved(ctx, stage); ok || err != nil {
+		return "", err
+	}
+	return "upstep approve " + string(s.run) + " " + shellWord(stage) + s.sameFolder() + "\n  then ", nil
 }
 
 // sameFolder repeats the flag that every command needs as well.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ import (
 // runFlags is what the flags of run say.
 type runFlags struct {
 	runner.Options
-	plan string // the document, none: the project's
+	plan           string   // the document, none: the project's
+	limit, exclude []string // as they were typed
 	viewFlags
 	fresh          bool // --new
 	acceptChanged  bool
@@ -71,9 +73,10 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.StringArrayVar(&f.Rerun, "rerun", nil, "run this unit again though it ended; may be repeated")
 	fl.StringArrayVar(&f.Stages, "stage", nil, "only this stage; may be repeated")
 	fl.StringArrayVar(&f.Roles, "role", nil, "only this role; may be repeated")
+	fl.StringArrayVar(&f.Services, "service", nil, "only units that hold tasks of this service; may be repeated")
 	fl.IntSliceVar(&f.Steps, "step", nil, "only these steps")
-	fl.StringSliceVar(&f.Hosts, "limit", nil, "only these hosts")
-	fl.StringSliceVar(&f.Exclude, "exclude", nil, "leave these hosts behind; the run stays open for them")
+	fl.StringSliceVar(&f.limit, "limit", nil, "only these hosts, by an Ansible `PATTERN`")
+	fl.StringSliceVar(&f.exclude, "exclude", nil, "leave these hosts behind, by an Ansible `PATTERN`; the run stays open for them")
 	fl.BoolVar(&f.WithoutDependencies, "without-dependencies", false, "run what is selected though what it depends on has not ended")
 	fl.StringSliceVar(&f.skipTags, "skip-tags", nil, "leave out tasks with these tags")
 	fl.BoolVar(&f.check, "check", false, "change nothing: Ansible says what it would do; a hint, no proof")
@@ -95,8 +98,11 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
 	}
-	plan, tree, err := a.loadPlan(ctx, f.plan, f.Exclude)
+	plan, tree, err := a.loadPlan(ctx, f.plan, f.exclude)
 	if err != nil {
+		return err
+	}
+	if f.Selection, err = a.choose(f, plan); err != nil {
 		return err
 	}
 	since := time.Now()
@@ -106,16 +112,15 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
 	o.plan = plan
-	s, err := a.invoke(ctx, plan, f)
-	if done, is := errors.AsType[doneError](err); is {
-		return o.already(done)
+	s := &invocation{app: a, flags: f, plan: plan, since: since}
+	if err = s.open(ctx); err != nil {
+		if done, is := errors.AsType[doneError](err); is {
+			err = o.already(done)
+		}
+		return errors.Join(err, s.shut())
 	}
-	if err != nil {
-		return err
-	}
-	s.since = since
 	err = s.execute(ctx, tree, o, v)
-	return errors.Join(err, s.close(context.WithoutCancel(ctx), err))
+	return errors.Join(err, s.close(ctx, err))
 }
 
 // who says who runs this.
@@ -168,43 +173,45 @@ type invocation struct {
 	folder  string // of the run, below root
 	done    journal.Progress
 
-	since      time.Time   // it has had the lock
-	outcome    string      // how it ended, for the journal
-	unapproved string      // the stage that waits for approval
-	lines      chan string // what is typed; nil until something is asked
-	complete   bool        // every unit has ended
+	since    time.Time   // it has had the lock
+	outcome  string      // how it ended, for the journal
+	lines    chan string // what is typed; nil until something is asked
+	complete bool        // every unit has ended
 }
 
-// invoke opens the journal and decides whether this goes on with a run.
-func (a *app) invoke(ctx context.Context, plan *planner.Plan, f runFlags) (*invocation, error) {
-	s := &invocation{app: a, flags: f, plan: plan}
-	doc, err := plan.Encode()
+// open opens the journal and decides whether this goes on with a run. What it opened is
+// open after an error too.
+func (s *invocation) open(ctx context.Context) error {
+	doc, err := s.plan.Encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if f.check {
+	if s.flags.check {
 		s.run, s.folder = "check", "check"
 		s.root, err = os.MkdirTemp("", "upstep-check-")
-		return s, err
+		return err
 	}
-	s.root = filepath.Join(a.dir, journal.Folder)
-	if s.journal, err = journal.Open(ctx, a.dir, journal.Options{}); err != nil {
-		return nil, err
+	s.root = filepath.Join(s.dir, journal.Folder)
+	if s.journal, err = journal.Open(ctx, s.dir, journal.Options{}); err != nil {
+		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.journal.Close())
-		}
-	}()
 	current, err := s.journal.Current(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err = s.choose(ctx, current, doc); err != nil {
-		return nil, err
+	if err := s.choose(ctx, current, doc); err != nil {
+		return err
 	}
 	s.folder = filepath.Join("runs", string(s.run))
-	return s, nil
+	return nil
+}
+
+// shut closes what open opened.
+func (s *invocation) shut() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.Close()
 }
 
 // choose goes on with the open run, or begins one.
@@ -321,8 +328,9 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
-	o.run, o.root, o.ledger = s.run, s.root, newLedger(s.plan, s.done, time.Now())
+	o.run, o.ledger = s.run, newLedger(s.plan, s.done, time.Now())
 	if s.journal != nil {
+		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
 		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
 	}
@@ -333,7 +341,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
 				Tree: dir, Inventory: s.inventories(), Facts: facts,
-				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff, Forks: s.plan.Forks,
+				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff,
 			},
 		},
 	})
@@ -349,12 +357,15 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	}
 	s.outcome = outcomeOf(res)
 	if s.journal != nil {
-		if s.done, err = s.journal.Progress(context.WithoutCancel(ctx), s.run); err != nil {
+		ctx := context.WithoutCancel(ctx) // what became of it is read in any case
+		if s.done, err = s.journal.Progress(ctx, s.run); err != nil {
+			return err
+		}
+		if o.first, err = s.approveFirst(ctx, res.Waits); err != nil {
 			return err
 		}
 	}
 	s.complete = res.State == runner.Done
-	o.first = s.approveFirst()
 	return o.finish(res, s.done)
 }
 
@@ -363,15 +374,11 @@ func (s *invocation) close(ctx context.Context, result error) error {
 	if s.journal == nil {
 		return os.RemoveAll(s.root)
 	}
-	code, outcome := exitDone, s.outcome
-	var c codeError
-	switch {
-	case errors.As(result, &c):
-		code = c.code
-	case result != nil:
-		code, outcome = exitUnexpected, result.Error()
+	code, outcome := codeOf(ctx, result), s.outcome
+	if result != nil {
+		outcome = cmp.Or(strings.TrimSpace(result.Error()), outcome)
 	}
-	err := s.journal.Write(ctx, s.run, func(t *journal.Tx) error {
+	err := s.journal.Write(context.WithoutCancel(ctx), s.run, func(t *journal.Tx) error {
 		t.InvocationEnded(s.number, code, outcome, time.Now())
 		if s.complete {
 			t.RunState(journal.Done, time.Now())

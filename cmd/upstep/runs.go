@@ -11,6 +11,7 @@ import (
 
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 	"github.com/upstep/upstep/source"
 )
@@ -116,8 +117,10 @@ func (a *app) unknownRun(ctx context.Context, j *journal.Journal, name string) e
 		hint = "nothing was run in this project yet"
 	case hint == "" && len(names) > most:
 		hint = "the last runs are " + strings.Join(names[:most], ", ") + "; upstep history" + a.sameFolder() + " shows all"
+	case hint == "" && len(names) == 1:
+		hint = "there is " + names[0]
 	case hint == "":
-		hint = "there is " + strings.Join(names, ", ")
+		hint = "there are " + strings.Join(names, ", ")
 	}
 	return usageError{fmt.Errorf("unknown run %q", name), hint}
 }
@@ -128,6 +131,15 @@ func name(args []string, at int) string {
 		return args[at]
 	}
 	return ""
+}
+
+// accountOf reads what there is to tell of the run that is named, or of the newest.
+func (a *app) accountOf(ctx context.Context, j *journal.Journal, name string) (*account, error) {
+	r, err := a.pick(ctx, j, name)
+	if err != nil {
+		return nil, err
+	}
+	return a.account(ctx, j, r)
 }
 
 // account reads what there is to tell of a run.
@@ -205,7 +217,7 @@ func (acc *account) state() string {
 // idle tells whether neither the preflight nor a unit is at work.
 func (acc *account) idle() bool {
 	for _, p := range acc.processes {
-		if p.Ended.IsZero() && p.Book == "preflight.yml" {
+		if p.Ended.IsZero() && p.Book == playbooks.PreflightBook {
 			return false
 		}
 	}
@@ -265,13 +277,9 @@ func outcomeOf(res runner.Result) string {
 		return res.Reason
 	}
 	f := res.Failures[0]
-	text := f.Unit
-	if text == "" {
-		text = "preflight"
-	}
-	text += " " + string(f.State)
+	text := unitName(f.Unit) + " " + string(f.State)
 	if len(f.Hosts) > 0 {
-		text += " on " + fewHosts(f.Hosts, 4)
+		text += " on " + shortened(f.Hosts, 4)
 	}
 	if f.Message != "" {
 		text += ": " + firstLine(f.Message)

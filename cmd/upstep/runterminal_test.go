@@ -27,7 +27,7 @@ func smallProject(t *testing.T) string {
 	t.Helper()
 	needAnsible(t, "ansible-playbook")
 	dir := t.TempDir()
-	for name, text := range map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"services/web.yaml": `service_name: web
 upgrade_tasks:
   - name: Write the version
@@ -44,11 +44,7 @@ upgrade_tasks:
 `,
 		"roles.yaml":    "- {name: Web, hosts: all, services: [web]}\n",
 		"inventory.ini": "[all:vars]\nansible_connection=local\nansible_python_interpreter=\"{{ ansible_playbook_python }}\"\nroot=" + dir + "/host\nnap=2\n[webs]\nh1\nh2\n",
-	} {
-		file := filepath.Join(dir, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
-	}
+	})
 	return dir
 }
 
@@ -73,6 +69,7 @@ func onTerminal(t *testing.T, dir string, columns, rows uint16, args ...string) 
 	return s
 }
 
+// read takes in what is said, until the terminal is closed.
 func (s *ptySession) read() {
 	defer close(s.over)
 	buf := make([]byte, 4096)
@@ -93,6 +90,18 @@ func (s *ptySession) said() string {
 	return s.text.String()
 }
 
+// says waits until something is on the terminal.
+func (s *ptySession) says(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(s.said(), text) }, late, 20*time.Millisecond, text)
+}
+
+func (s *ptySession) types(t *testing.T, text string) {
+	t.Helper()
+	_, err := s.pty.WriteString(text)
+	require.NoError(t, err)
+}
+
 func (s *ptySession) exit(t *testing.T) int {
 	t.Helper()
 	timer := time.AfterFunc(late, func() { _ = s.Process.Kill() })
@@ -111,7 +120,7 @@ func TestLiveViewOnATerminal(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "host-broken"), nil, 0o644))
 	s := onTerminal(t, dir, 80, 24, "run")
 	go s.read()
-	require.Eventually(t, func() bool { return strings.Contains(s.said(), "Take a while") }, late, 20*time.Millisecond)
+	s.says(t, "Take a while")
 	require.NoError(t, pty.Setsize(s.pty, &pty.Winsize{Cols: 40, Rows: 10}))
 	time.Sleep(2 * frameTime) // a frame for the old size may be on its way
 	before := len(s.said())
@@ -140,9 +149,8 @@ func TestCtrlCReachesARunBelowTheLiveView(t *testing.T) {
 	dir := smallProject(t)
 	s := onTerminal(t, dir, 80, 24, "run", "--junit", "j.xml")
 	go s.read()
-	require.Eventually(t, func() bool { return strings.Contains(s.said(), "Take a while") }, late, 20*time.Millisecond)
-	_, err := s.pty.WriteString("\x03")
-	require.NoError(t, err)
+	s.says(t, "Take a while")
+	s.types(t, "\x03")
 	require.Equal(t, exitStopped, s.exit(t), s.said())
 	require.Contains(t, s.said(), "stopped:  stopped by interrupt")
 	require.Contains(t, s.said(), "next:\r\n  upstep run --junit j.xml")
@@ -152,6 +160,59 @@ func TestCtrlCReachesARunBelowTheLiveView(t *testing.T) {
 	require.NoError(t, xml.Unmarshal(text, &suites))
 	require.Equal(t, 2, suites.Skipped, "step 3 on both hosts:\n%s", text)
 	require.Zero(t, suites.Failures)
+}
+
+// TestOnlyWhatIsTypedBehindAQuestionAnswersIt types ahead of both questions of a run, and
+// answers one with yes and one with no.
+func TestOnlyWhatIsTypedBehindAQuestionAnswersIt(t *testing.T) {
+	needAnsible(t, "ansible-playbook")
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"upgrade.yaml": "stages: [first, {name: second, approve: true}, {name: third, approve: true}]\n",
+		"roles.yaml": `- {name: One, hosts: all, stage: first, services: [one]}
+- {name: Two, hosts: all, stage: second, services: [two]}
+- {name: Three, hosts: all, stage: third, services: [three]}
+`,
+		"services/one.yaml": "service_name: one\nupgrade_tasks:\n  - {name: One, ansible.builtin.debug: {msg: one}, tags: step1}\n",
+		"services/two.yaml": `service_name: two
+upgrade_tasks:
+  - name: Two
+    ansible.builtin.shell: touch ` + dir + `/began; until test -e ` + dir + `/go; do sleep 0.1; done
+    tags: step1
+`,
+		"services/three.yaml": "service_name: three\nupgrade_tasks:\n  - {name: Three, ansible.builtin.debug: {msg: three}, tags: step1}\n",
+		"inventory.ini":       "h1 ansible_connection=local ansible_python_interpreter=\"{{ ansible_playbook_python }}\"\n",
+	})
+	s := onTerminal(t, dir, 80, 24, "run")
+	go s.read()
+	asks := func(stage string) {
+		s.says(t, "approve stage "+stage+"? [y/N] ")
+		time.Sleep(3 * requestPause) // what was typed ahead would have been read
+		_, out, _ := upstep(t, dir, "status")
+		require.Contains(t, out, ": waiting\n")
+		require.Contains(t, out, stage+", waits for approval\n")
+	}
+	s.types(t, "y\ny\n")
+	asks("second")
+	s.types(t, "yes\n")
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "began")); return err == nil }, late, 20*time.Millisecond)
+	s.types(t, "y\n")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	asks("third")
+	s.types(t, "nope\n")
+	require.Equal(t, exitStopped, s.exit(t), s.said())
+	require.Contains(t, s.said(), "stopped:  stage third was not approved")
+	require.Regexp(t, `next:\r\n  upstep approve [0-9-]+ third\r\n  then upstep run\r\n`, s.said())
+
+	j, err := journal.OpenForReading(t.Context(), dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, j.Close()) }()
+	r, err := j.Latest(t.Context())
+	require.NoError(t, err)
+	list, err := j.Requests(t.Context(), r.ID, 0)
+	require.NoError(t, err)
+	require.Len(t, list, 1, "the answer is kept as one from elsewhere is")
+	require.Equal(t, "second", list[0].Gate)
 }
 
 func TestTerminalThatNobodyReadsHoldsUpNoRun(t *testing.T) {

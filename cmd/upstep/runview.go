@@ -17,7 +17,6 @@ import (
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/runner"
-	"github.com/upstep/upstep/source"
 )
 
 // runView shows a run to people or to programs.
@@ -73,9 +72,7 @@ func (a *app) shown(ctx context.Context, f runFlags, upgrade func(*outcome, runV
 	err := upgrade(&o, v)
 	a.patient.Store(false)
 	a.patience.Store(nil)
-	if o.code = codeOf(err); o.code != exitDone && ctx.Err() != nil {
-		o.code = exitStopped
-	}
+	o.code = codeOf(ctx, err)
 	if f.junit != "" {
 		if wrong := o.writeJUnit(a.path(f.junit), err); wrong != nil && err == nil {
 			err, o.code = wrong, exitUnexpected
@@ -100,32 +97,13 @@ func (a *app) newRunView(f runFlags) runView {
 	}
 }
 
-// codeOf gives the exit code of an error that is not shown yet.
-func codeOf(err error) int {
-	var problems source.Problems
-	var usage usageError
-	var code codeError
-	var locked *journal.LockedError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &problems), errors.As(err, &usage):
-		return exitInvalid
-	case errors.As(err, &code):
-		return code.code
-	case errors.As(err, &locked):
-		return exitStale
-	}
-	return exitUnexpected
-}
-
 // outcome is how an invocation ended: what every view shows in the end.
 type outcome struct {
 	*app
 	flags    runFlags
 	plan     *planner.Plan // nil: nothing was planned
 	run      journal.RunID
-	root     string // of the logs
+	root     string // of the logs; empty with --check, which keeps none
 	result   runner.Result
 	over     bool             // the runner came to its end
 	nothing  error            // there was nothing to do
@@ -147,28 +125,13 @@ type away struct {
 	Why   string        `json:"why,omitempty"`
 }
 
-// awayFrom gives the hosts that are out of traffic.
-func awayFrom(p *planner.Plan, done journal.Progress) []away {
-	var out []away
-	for _, s := range p.Stages {
-		for _, w := range s.Waves {
-			for _, t := range w.Tracks {
-				for _, h := range slices.Sorted(slices.Values(p.RoleByName(t.Role).Members)) {
-					if st := done.Standing(t.Parts, h); st.OutOfTraffic {
-						out = append(out, away{h, t.Role, st.Stand, st.Unit, st.Why})
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
 // finish takes in how the runner ended, and gives the error that goes with it.
 func (o *outcome) finish(res runner.Result, done journal.Progress) error {
 	o.result, o.done, o.over, o.ended = res, done, true, time.Now()
 	o.ledger.settle(res.Failures)
-	o.standing = awayFrom(o.plan, done)
+	for _, h := range done.OutOfTraffic(o.plan) {
+		o.standing = append(o.standing, away{h.Host, h.Role, h.Stand, h.Unit, h.Why})
+	}
 	switch res.State {
 	case runner.Done:
 		if o.flags.expectUnchanged && len(o.ledger.changes) > 0 {
@@ -214,14 +177,17 @@ func (o *outcome) next() string {
 		for _, v := range f.Roles {
 			b.WriteString(" --role " + shellWord(v))
 		}
+		for _, v := range f.Services {
+			b.WriteString(" --service " + shellWord(v))
+		}
 		for _, v := range f.Steps {
 			fmt.Fprintf(&b, " --step %d", v)
 		}
-		if len(f.Hosts) > 0 {
-			b.WriteString(" --limit " + shellWord(strings.Join(f.Hosts, ",")))
+		if len(f.limit) > 0 {
+			b.WriteString(" --limit " + shellWord(strings.Join(f.limit, ",")))
 		}
-		if len(f.Exclude) > 0 {
-			b.WriteString(" --exclude " + shellWord(strings.Join(f.Exclude, ",")))
+		if len(f.exclude) > 0 {
+			b.WriteString(" --exclude " + shellWord(strings.Join(f.exclude, ",")))
 		}
 	}
 	for _, u := range f.Rerun {
@@ -262,6 +228,12 @@ func (o *outcome) next() string {
 		}
 	}
 	return b.String()
+}
+
+// hides tells whether next leaves out what may be secret, so that it cannot be typed as
+// it stands.
+func (o *outcome) hides() bool {
+	return !slices.Equal(withoutSecrets(o.flags.ansibleOptions), o.flags.ansibleOptions)
 }
 
 // unchanged words what changed though nothing was to.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -94,7 +95,7 @@ func (r recording) play(v runView, done journal.Progress, f runFlags) outcome {
 		}
 	}
 	o.err = o.finish(r.result, progress(o.ledger))
-	o.code = codeOf(o.err)
+	o.code = codeOf(context.Background(), o.err)
 	o.ended = r.events[len(r.events)-1].Time
 	return o
 }
@@ -221,7 +222,7 @@ func TestLiveViewOfARun(t *testing.T) {
 				}
 			}
 			o.err = o.finish(failed.result, progress(o.ledger))
-			o.code = codeOf(o.err)
+			o.code = codeOf(context.Background(), o.err)
 			o.ended = failed.events[len(failed.events)-1].Time
 			v.finish(o)
 			out := strings.ReplaceAll(term.String(), failed.events[0].Time.Local().Format("15:"), "HH:")
@@ -476,12 +477,73 @@ func TestJUnitOfARun(t *testing.T) {
 func TestNextCommandRepeatsWhatCounts(t *testing.T) {
 	a := &app{dir: "my project"}
 	o := outcome{app: a, over: true, result: runner.Result{State: runner.Failing, Ended: []string{"a"}}, flags: runFlags{
-		fresh: true, check: true, ansibleOptions: []string{"--vault-password-file", "a b"}, viewFlags: viewFlags{view: "auto", output: "json", junit: "j.xml"},
-		Options: runner.Options{Selection: runner.Selection{Stages: []string{"x"}, Steps: []int{1, 2}, Hosts: []string{"h1", "h2"}}, Rerun: []string{"a", "b"}, Yes: true},
+		limit: []string{"g*"}, fresh: true, check: true, ansibleOptions: []string{"--vault-password-file", "a b"}, viewFlags: viewFlags{view: "auto", output: "json", junit: "j.xml"},
+		Options: runner.Options{Selection: runner.Selection{Stages: []string{"x"}, Services: []string{"s"}, Steps: []int{1, 2}, Hosts: []string{"h1", "h2"}}, Rerun: []string{"a", "b"}, Yes: true},
 	}}
-	require.Equal(t, "upstep run -C 'my project' --stage x --step 1 --step 2 --limit h1,h2 --rerun b --check --yes --output json --junit j.xml -- --vault-password-file 'a b'", o.next())
+	require.Equal(t, "upstep run -C 'my project' --stage x --service s --step 1 --step 2 --limit 'g*' --rerun b --check --yes --output json --junit j.xml -- --vault-password-file 'a b'", o.next())
 	o.result = runner.Result{State: runner.Stopped, Narrowed: true}
 	require.NotContains(t, o.next(), "--stage")
+}
+
+func TestFailureOfThePreflightIsToldOnce(t *testing.T) {
+	rec := recorded(t, "failed")
+	start := rec.events[0].Time
+	at := func(seconds int, unit, host string, rescued bool) event.Event {
+		return event.Event{
+			Kind: event.Failed, Stage: "preflight", Unit: unit, Host: host, Time: start.Add(time.Duration(seconds) * time.Second),
+			Message: "no room", Rescued: rescued, Task: &event.Task{Name: "Look"},
+		}
+	}
+	var out bytes.Buffer
+	v := newPlainView(&out, time.UTC)
+	l := newLedger(rec.plan, journal.Progress{}, start)
+	for _, e := range []event.Event{
+		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true), // two checks
+		at(3, "", "web1", false),                          // what they said, again
+		at(3, "", "web2", false), at(4, "", "web2", true), // lost in the end only
+	} {
+		l.take(e)
+		v.report(l, e)
+	}
+	v.out.close()
+	var told []string
+	for line := range strings.Lines(out.String()) {
+		told = append(told, strings.Join(strings.Fields(line)[1:min(4, len(strings.Fields(line)))], " "))
+	}
+	require.Equal(t, []string{"begins preflight", "failed preflight/Web web1:", "failed preflight/Web web1:", "failed preflight web2:", "failed preflight web2:"}, told, out.String())
+}
+
+func TestFailureOfACheckNamesNoLogThatIsGone(t *testing.T) {
+	o := recorded(t, "failed").play(nil, journal.Progress{}, runFlags{check: true})
+	o.root = ""
+	var out bytes.Buffer
+	o.summary(&out)
+	require.NotContains(t, out.String(), "log:")
+	require.Contains(t, out.String(), "\nnext: mend it, then check again\n  upstep run --check\n")
+}
+
+func TestNextCommandSaysWhatItHides(t *testing.T) {
+	const note = "\n  where ****** stands write the value again: it is kept nowhere\n"
+	o := recorded(t, "failed").play(nil, journal.Progress{}, runFlags{})
+	for name, c := range map[string]struct {
+		options []string
+		next    string
+		hides   bool
+	}{
+		"a value":            {[]string{"-e", "token=s3"}, "upstep run -- -e '******'", true},
+		"a value, joined":    {[]string{"--extra-vars=token=s3", "--diff"}, "upstep run -- '--extra-vars=******' --diff", true},
+		"a file of values":   {[]string{"-e", "@more.yml"}, "upstep run -- -e @more.yml", false},
+		"stars of one's own": {[]string{"--tags", "******"}, "upstep run -- --tags '******'", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.flags.ansibleOptions = c.options
+			var out bytes.Buffer
+			o.summary(&out)
+			require.Contains(t, out.String(), "\n  "+c.next+"\n")
+			require.Equal(t, c.hides, strings.HasSuffix(out.String(), note), out.String())
+			require.NotContains(t, out.String(), "s3")
+		})
+	}
 }
 
 func TestTextOfOtherMachinesObeysNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,5 +50,19 @@ func needAnsible(t *testing.T, tools ...string) {
 			}
 			t.Skipf("%s is not installed: run scripts/deps", tool)
 		}
+	}
+}
+
+// writeFiles makes files below a folder; one that begins with #! can be run.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		mode := os.FileMode(0o644)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		require.NoError(t, os.WriteFile(path, []byte(text), mode))
 	}
 }

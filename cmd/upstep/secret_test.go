@@ -24,7 +24,7 @@ func TestSecretsStandNowhere(t *testing.T) {
 	encrypt := exec.CommandContext(t.Context(), "ansible-vault", "encrypt_string", "--vault-password-file", password, canary+"vault", "--name", "vaulted") //nolint:gosec // the test's own arguments
 	vaulted, err := encrypt.Output()
 	require.NoError(t, err)
-	files := map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"services/a.yaml": `service_name: a
 upgrade_tasks:
   - name: Take what nobody may see
@@ -55,11 +55,7 @@ upgrade_tasks:
 		"inventory.ini":      "[all]\nh1\nh2\n[all:vars]\nansible_connection=local\nansible_python_interpreter=/usr/bin/python3\n",
 		"group_vars/all.yml": string(vaulted),
 		"ansible.cfg":        "[defaults]\nremote_tmp = " + tmp + "\n",
-	}
-	for name, text := range files {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
+	})
 	t.Setenv("UPSTEP_TEST_TOKEN", canary+"environment")
 	for _, run := range []struct {
 		fail string

@@ -27,21 +27,11 @@ type session struct {
 func begin(t *testing.T, files map[string]string, args ...string) *session {
 	t.Helper()
 	s := &session{dir: t.TempDir()}
-	project := map[string]string{
+	writeFiles(t, s.dir, map[string]string{
 		"services/web.yaml": "service_name: web\nupgrade_tasks:\n  - {name: Say, ansible.builtin.debug: {msg: web}, tags: step1}\n",
 		"roles.yaml":        "- {name: Web, hosts: all, services: [web]}\n",
-	}
-	for _, set := range []map[string]string{project, files} {
-		for name, text := range set {
-			path := filepath.Join(s.dir, name)
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			mode := os.FileMode(0o644)
-			if strings.HasPrefix(text, "#!") {
-				mode = 0o755
-			}
-			require.NoError(t, os.WriteFile(path, []byte(text), mode))
-		}
-	}
+	})
+	writeFiles(t, s.dir, files)
 	require.NoError(t, syscall.Mkfifo(filepath.Join(s.dir, "pipe"), 0o600))
 	s.Cmd = exec.CommandContext(t.Context(), "upstep", args...) //nolint:gosec // the test's own arguments
 	s.Dir, s.Stdout, s.Stderr = s.dir, &s.stdout, &s.stderr

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/runner"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -30,11 +31,7 @@ and why, what waits, and the next command.`,
 				if err != nil {
 					return err
 				}
-				if a.output != "table" {
-					return a.document(s)
-				}
-				a.statusTable(s, hosts)
-				return nil
+				return a.result(s, func() { a.statusTable(s, hosts) })
 			})
 		},
 	}
@@ -59,7 +56,7 @@ type runStatus struct {
 	Before       []unitStatus       `json:"before,omitempty"`
 	Stages       []stageStatus      `json:"stages"`
 	After        []unitStatus       `json:"after,omitempty"`
-	Failures     []failureStatus    `json:"failures"`
+	Failures     []runner.Failure   `json:"failures"`
 	Skips        []journal.Skip     `json:"skips,omitempty"`
 	AtWork       []string           `json:"left_at_work,omitempty"` // playbooks that a killed upstep has left
 	Next         []string           `json:"next"`                   // commands
@@ -98,9 +95,7 @@ type trackStatus struct {
 
 // hostStatus is where a host of a rolling role stands.
 type hostStatus struct {
-	Host string `json:"host"`
-	Role string `json:"role"`
-	journal.Standing
+	journal.HostStanding
 	AtWork bool `json:"at_work,omitempty"`
 }
 
@@ -127,31 +122,17 @@ func (u unitStatus) over() bool {
 	return u.State == string(journal.Ended) || u.State == string(journal.Skipped) || u.State == stateEmpty
 }
 
-// failureStatus is a failure, with all hosts that failed in the same way.
-type failureStatus struct {
-	Unit    string        `json:"unit"`
-	Role    string        `json:"role,omitempty"`
-	State   journal.State `json:"state"`
-	Hosts   []string      `json:"hosts"`
-	Task    *event.Task   `json:"task,omitempty"`
-	Message string        `json:"message,omitempty"`
-	Stderr  string        `json:"stderr,omitempty"`
-}
-
 // status gathers how far a run is.
 func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runStatus, error) {
-	r, err := a.pick(ctx, j, run)
+	acc, err := a.accountOf(ctx, j, run)
 	if err != nil {
 		return nil, err
 	}
-	acc, err := a.account(ctx, j, r)
-	if err != nil {
-		return nil, err
-	}
+	r := acc.run
 	s := &runStatus{
 		Run: r.ID, Plan: r.Plan, State: acc.state(), Owner: acc.owner, Began: r.Started, Ended: r.Ended,
 		Seconds: acc.worked(time.Now()).Seconds(), Last: acc.last(), Waits: acc.waitsFor(),
-		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []failureStatus{}, Skips: acc.done.Skips,
+		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []runner.Failure{}, Skips: acc.done.Skips,
 	}
 	s.stages(acc)
 	if s.State == stateUnchecked {
@@ -193,19 +174,16 @@ func (s *runStatus) stages(acc *account) {
 		s.fail(acc, u)
 		return t
 	}
-	deployments := func(list []planner.Deployment, book string) (out []unitStatus) {
-		for i := range list {
-			out = append(out, note(planner.Unit{ID: fmt.Sprintf("%s/%d", book, i+1)}))
-		}
-		return out
-	}
 	units := func(list []planner.Unit) (out []unitStatus) {
 		for _, u := range list {
 			out = append(out, note(u))
 		}
 		return out
 	}
-	s.Before = deployments(acc.plan.Before, "before")
+	before, after := playbooks.DeploymentPlays(acc.plan)
+	for _, p := range before {
+		s.Before = append(s.Before, units(p.Units)...)
+	}
 	s.Stages = []stageStatus{}
 	for _, st := range acc.plan.Stages {
 		stage := stageStatus{Name: st.Name, Approve: st.Approve, Waves: []waveStatus{}}
@@ -231,16 +209,18 @@ func (s *runStatus) stages(acc *account) {
 		}
 		s.Stages = append(s.Stages, stage)
 	}
-	s.After = deployments(acc.plan.After, "after")
+	for _, p := range after {
+		s.After = append(s.After, units(p.Units)...)
+	}
 }
 
 // track says where the hosts of a rolling role stand.
 func (s *runStatus) track(acc *account, t planner.Track, parts []unitStatus) trackStatus {
 	out := trackStatus{Role: t.Role, State: together(parts), Hosts: []hostStatus{}, Parts: parts}
-	for _, h := range acc.plan.RoleByName(t.Role).Members {
-		host := hostStatus{Host: h, Role: t.Role, Standing: acc.done.Standing(t.Parts, h)}
+	for _, h := range acc.done.Standings(acc.plan, t) {
+		host := hostStatus{HostStanding: h}
 		host.AtWork = acc.owner != nil && slices.ContainsFunc(t.Parts, func(u planner.Unit) bool {
-			return acc.done.Units[u.ID].Hosts[h].State == journal.Started
+			return acc.done.Units[u.ID].Hosts[h.Host].State == journal.Started
 		})
 		out.Hosts = append(out.Hosts, host)
 		if host.OutOfTraffic {
@@ -332,7 +312,7 @@ func (acc *account) members(u planner.Unit) []string {
 
 // fail notes the hosts on which a unit failed, those that failed in the same way together.
 func (s *runStatus) fail(acc *account, u planner.Unit) {
-	var found []failureStatus
+	var found []runner.Failure
 	for _, name := range acc.members(u) {
 		h := acc.done.Units[u.ID].Hosts[name]
 		switch {
@@ -342,54 +322,30 @@ func (s *runStatus) fail(acc *account, u planner.Unit) {
 		default:
 			continue
 		}
-		found = group(found, failureStatus{Unit: u.ID, Role: u.Role, State: h.State, Hosts: []string{name}, Task: h.Task, Message: h.Message, Stderr: h.Stderr})
+		found = append(found, runner.Failure{Unit: u.ID, Role: u.Role, State: h.State, Hosts: []string{name}, Task: h.Task, Message: h.Message, Stderr: h.Stderr})
 	}
-	s.Failures = append(s.Failures, found...)
-}
-
-// group adds a failure to one that is the same on other hosts.
-func group(list []failureStatus, f failureStatus) []failureStatus {
-	for i := range list {
-		g := &list[i]
-		if g.Unit == f.Unit && g.State == f.State && firstLine(g.Message) == firstLine(f.Message) && where(g.Task) == where(f.Task) {
-			g.Hosts = append(g.Hosts, f.Hosts...)
-			return list
-		}
-	}
-	return append(list, f)
-}
-
-// where names a task and its place.
-func where(t *event.Task) string {
-	switch {
-	case t == nil:
-		return ""
-	case t.Source != "":
-		return fmt.Sprintf("%s (%s)", t.Name, t.Source)
-	case t.File != "":
-		return fmt.Sprintf("%s (%s:%d)", t.Name, t.File, t.Line)
-	}
-	return t.Name
+	s.Failures = append(s.Failures, alike(found)...)
 }
 
 // preflightFailures gives what the last preflight of a run found: nothing was begun, so
 // that only events tell of it.
-func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunID) ([]failureStatus, error) {
+func preflightFailures(ctx context.Context, j *journal.Journal, run journal.RunID) ([]runner.Failure, error) {
 	events, err := j.Events(ctx, run, 0, 0)
 	if err != nil {
 		return nil, err
 	}
-	out := []failureStatus{}
+	out, seen := []runner.Failure{}, newPreflightSheet()
 	for _, e := range events {
 		switch {
 		case e.Kind == event.RunStart:
-			out = out[:0]
-		case e.Stage != "preflight" || e.Ignored || e.Item != "" || e.Host == "":
-		case e.Kind == event.Failed || e.Kind == event.Unreachable:
-			out = group(out, failureStatus{
-				Unit: cmp.Or(e.Unit, "preflight"), State: journal.State(e.Kind), Hosts: []string{e.Host}, Task: e.Task, Message: e.Message, Stderr: e.Stderr,
-			})
+			out, seen = out[:0], newPreflightSheet()
+		case e.Stage == playbooks.Preflight && e.Host != "" && lost(e.Event):
+			if seen.take(e.Event); !seen.repeats(e.Event) {
+				f := failureOf(e.Event)
+				f.Unit = unitName(f.Unit)
+				out = append(out, f)
+			}
 		}
 	}
-	return out, nil
+	return alike(out), nil
 }

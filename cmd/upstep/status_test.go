@@ -89,8 +89,9 @@ func TestStatusOfManyHostsIsShort(t *testing.T) {
 	require.Contains(t, words, "Web 500 hosts: 470 untouched, 30 drained")
 	require.Contains(t, words, "out of traffic web000, web001, ")
 	require.Contains(t, words, "web019 and 10 more (Web): drained, left there")
-	require.Contains(t, out, "main/1/step2/App failed on app000, app060, app120, app180 and 5 more\n    Install (services/app.yaml:3)\n    no space 0")
-	require.Less(t, strings.Count(out, "\n"), 40, out)
+	require.Contains(t, out, "\nfailed: main/1/step2/App\n  hosts:   app000, app060, app120, app180, app240, app300, app360, app420,\n           app480\n  task:    Install (services/app.yaml:3)\n  message: no space 0\n           more\n")
+	require.Contains(t, out, "\nunknown: main/2/step2/Web\n  hosts:   30: web000, ")
+	require.Less(t, strings.Count(out, "\n"), 45, out)
 	for line := range strings.SplitSeq(out, "\n") {
 		if !strings.Contains(line, dir) { // a command is never broken
 			require.LessOrEqual(t, len(line), width, line)
@@ -99,7 +100,7 @@ func TestStatusOfManyHostsIsShort(t *testing.T) {
 	code, out, _ = upstep(t, dir, "status", string(run), "--hosts")
 	require.Zero(t, code)
 	require.Contains(t, out, "web499: untouched")
-	require.Contains(t, out, "app480")
+	require.Contains(t, strings.Join(strings.Fields(out), " "), "web028, web029 message: upstep was ended in the middle of it")
 }
 
 func TestStatusAsDocument(t *testing.T) {
@@ -128,4 +129,24 @@ func TestApprovalIsOfStagesThatAsk(t *testing.T) {
 	code, out, errs := upstep(t, dir, "prune", "--keep", "0")
 	require.Zero(t, code, errs)
 	require.Equal(t, "0 runs removed, 1 kept\n", out)
+}
+
+func TestStageThatWasApprovedIsNoLongerNext(t *testing.T) {
+	dir, run := manyHosts(t)
+	j, err := journal.Open(t.Context(), dir, journal.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, j.Close()) }()
+	s := &invocation{app: &app{dir: "."}, journal: j, run: run}
+	first, err := s.approveFirst(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, first, "nothing was asked")
+	stage := "main"
+	first, err = s.approveFirst(t.Context(), stage)
+	require.NoError(t, err)
+	require.Equal(t, "upstep approve "+string(run)+" main\n  then ", first)
+	_, err = j.Ask(t.Context(), run, journal.Request{Ask: journal.Approve, Gate: stage, At: time.Now()})
+	require.NoError(t, err)
+	first, err = s.approveFirst(t.Context(), stage)
+	require.NoError(t, err)
+	require.Empty(t, first)
 }

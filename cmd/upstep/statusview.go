@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,13 +36,12 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 		}
 	}
 	a.deployments("after", s.After)
-	a.failedUnits(s.Failures, hosts)
-	if len(s.Skips) > 0 {
-		a.printf("\nskipped by hand\n")
-		for _, k := range s.Skips {
-			a.paragraph("  ", skipText(k))
-		}
+	d := detail{failures: 10, more: "; --hosts shows them", hosts: 10, lines: 6}
+	if hosts {
+		d = detail{failures: len(s.Failures), hosts: math.MaxInt, lines: d.lines}
 	}
+	tellFailures(a.printf, s.Failures, d)
+	a.skipped(s.Skips)
 	if len(s.Next) > 0 {
 		a.printf("\nnext: %s\n", strings.Join(s.Next, "\n  then "))
 	}
@@ -207,17 +207,22 @@ func unitRows(label string, units []unitStatus) []statusRow {
 // trackRows counts where the hosts of a rolling role stand.
 func trackRows(label string, t trackStatus, hosts bool) []statusRow {
 	n := map[string]int{}
+	failed := 0
 	for _, h := range t.Hosts {
 		n[string(h.Stand)]++
 		if h.Failed {
-			n["failed"]++
+			failed++
 		}
 	}
-	order := []string{"failed"}
+	var order []string
 	for _, s := range []journal.Stand{journal.Untouched, journal.Drained, journal.Upgraded, journal.Healthy, journal.InTraffic} {
 		order = append(order, string(s))
 	}
-	rows := []statusRow{{label, t.State, t.Role + " " + plural(len(t.Hosts), "host") + ": " + counted(n, order)}}
+	text := t.Role + " " + plural(len(t.Hosts), "host") + ": " + counted(n, order)
+	if failed > 0 {
+		text += fmt.Sprintf(" (%d failed)", failed)
+	}
+	rows := []statusRow{{label, t.State, text}}
 	if hosts {
 		for _, h := range t.Hosts {
 			rows = append(rows, statusRow{text: h.Host + ": " + standText(h)})
@@ -241,17 +246,21 @@ func (a *app) rows(rows []statusRow) {
 	}
 }
 
-// paragraph prints a text behind its first line's head, broken between words where
-// lines get too long.
-func (a *app) paragraph(head, text string) {
+// paragraph prints a text behind its first line's head.
+func (a *app) paragraph(head, text string) { a.printf("%s", paragraph(head, text)) }
+
+// paragraph gives a text behind its first line's head, broken between words where lines
+// get too long.
+func paragraph(head, text string) string {
 	margin := strings.Repeat(" ", min(len(head), width/2))
 	if head == "  " {
 		margin = "    "
 	}
+	var out strings.Builder
 	line, empty := head, true
 	for word := range strings.FieldsSeq(text) {
 		if !empty && len(line)+1+len(word) > width {
-			a.printf("%s\n", strings.TrimRight(line, " "))
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
 			line, empty = margin, true
 		}
 		if !empty {
@@ -259,42 +268,16 @@ func (a *app) paragraph(head, text string) {
 		}
 		line, empty = line+word, false
 	}
-	a.printf("%s\n", strings.TrimRight(line, " "))
+	out.WriteString(strings.TrimRight(line, " ") + "\n")
+	return out.String()
 }
 
-// failedUnits tells what failed, where and why.
-func (a *app) failedUnits(list []failureStatus, all bool) {
-	const most, lines = 10, 6
-	if len(list) == 0 {
-		return
+// skipped tells what was taken as done by hand.
+func (a *app) skipped(list []journal.Skip) {
+	if len(list) > 0 {
+		a.printf("\nskipped by hand\n")
 	}
-	a.printf("\nfailed\n")
-	for n, f := range list {
-		if n == most && !all {
-			a.printf("  and %s more; --hosts shows them\n", plural(len(list)-most, "failure"))
-			break
-		}
-		names := fewHosts(f.Hosts, 4)
-		if all {
-			names = strings.Join(f.Hosts, ", ")
-		}
-		a.paragraph("  ", fmt.Sprintf("%s %s on %s", f.Unit, f.State, names))
-		if f.Task != nil {
-			a.printf("    %s\n", where(f.Task))
-		}
-		for _, text := range []string{f.Message, f.Stderr} {
-			if text != "" {
-				a.printf("    %s\n", indented(clean(text), lines, 4))
-			}
-		}
+	for _, k := range list {
+		a.paragraph("  ", fmt.Sprintf("%s%s: %s (%s, %s)", k.Unit, on(k.Host), k.Reason, by(k.Who), moment(k.At)))
 	}
-}
-
-// skipText says what was taken as done by hand.
-func skipText(k journal.Skip) string {
-	text := k.Unit
-	if k.Host != "" {
-		text += " on " + k.Host
-	}
-	return fmt.Sprintf("%s: %s (%s, %s)", text, k.Reason, by(k.Who), moment(k.At))
 }

@@ -3,34 +3,33 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/runner"
-)
-
-const (
-	// mostFailures are told in full; who has more has one failure many times.
-	mostFailures = 20
-	mostLines    = 20 // of a message or an output
 )
 
 // summary tells how it ended: what failed, where and why, what is left out of traffic,
 // what was done, and the command that goes on.
 func (o *outcome) summary(w io.Writer) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	next := func(why, first string) {
+		say("\nnext:%s\n  %s%s\n", why, first, o.next())
+		if o.hides() {
+			say("  where ****** stands write the value again: it is kept nowhere\n")
+		}
+	}
 	switch {
 	case o.nothing != nil:
-		say("%v\n\nnext: to run it again\n  %s\n", o.nothing, o.next())
+		say("%v\n", o.nothing)
+		next(" to run it again", "")
 		return
 	case !o.over:
 		return // the error says it all
 	}
-	o.sayFailures(say)
+	tellFailures(say, o.result.Failures, detail{failures: mostFailures, hosts: 10, lines: 20, root: o.root})
 	o.sayChanges(say)
 	if len(o.standing) > 0 {
 		say("\nout of traffic: %s\n", plural(len(o.standing), "host"))
@@ -51,7 +50,7 @@ func (o *outcome) summary(w io.Writer) {
 	case res.State == runner.Done:
 		say("\ndone: %s in %s\n", plural(res.Units, "unit"), took)
 		if o.code != exitDone {
-			say("\nnext: make the tasks above change nothing the second time, then\n  %s\n", o.next())
+			next(" make the tasks above change nothing the second time, then", "")
 		}
 		return
 	}
@@ -72,46 +71,15 @@ func (o *outcome) summary(w io.Writer) {
 	}
 	switch res.State {
 	case runner.PreflightFailed:
-		say("\nnext: nothing was changed; mend what preflight names, then\n  %s\n", o.next())
+		next(" nothing was changed; mend what preflight names, then", "")
 	case runner.Failing:
-		say("\nnext: mend it, then this goes on from there\n  %s\n", o.next())
+		then := "this goes on from there"
+		if o.flags.check {
+			then = "check again"
+		}
+		next(" mend it, then "+then, "")
 	default:
-		say("\nnext:\n  %s%s\n", o.first, o.next())
-	}
-}
-
-// sayFailures tells what failed. Hosts that failed alike stand together.
-func (o *outcome) sayFailures(say func(string, ...any)) {
-	all := alike(o.result.Failures)
-	for i, f := range all {
-		if i == mostFailures {
-			say("\nfailed as well: %d more\n", len(all)-i)
-			break
-		}
-		unit := f.Unit
-		if unit == "" {
-			unit = "preflight"
-		}
-		say("\n%s: %s\n", f.State, unit)
-		switch hosts := slices.Sorted(slices.Values(f.Hosts)); {
-		case len(hosts) == 1:
-			say("  host:    %s\n", hosts[0])
-		case len(hosts) > 10:
-			say("  hosts:   %d: %s\n", len(hosts), fewHosts(hosts, 10))
-		case len(hosts) > 0:
-			say("  hosts:   %s\n", strings.Join(hosts, ", "))
-		}
-		if f.Task != nil {
-			say("  task:    %s\n", clean(f.Task.Name)+inBrackets(place(f.Task)))
-		}
-		for _, part := range []struct{ name, text string }{{"message:", f.Message}, {"stderr:", f.Stderr}, {"stdout:", f.Stdout}} {
-			if text := strings.TrimSpace(clean(part.text)); text != "" {
-				say("  %-9s%s\n", part.name, indented(text, mostLines, 11))
-			}
-		}
-		if log := logOf(f, o.root); log != "" {
-			say("  log:     %s\n", log)
-		}
+		next("", o.first)
 	}
 }
 
@@ -129,7 +97,7 @@ func (o *outcome) sayChanges(say func(string, ...any)) {
 		hosts[c.Host] = true
 		k := key{c.Unit, ""}
 		if c.Task != nil {
-			k.task = clean(c.Task.Name) + inBrackets(place(c.Task))
+			k.task = taskText(c.Task)
 		}
 		if at[k] == nil {
 			order = append(order, k)
@@ -143,64 +111,8 @@ func (o *outcome) sayChanges(say func(string, ...any)) {
 			break
 		}
 		slices.Sort(at[k])
-		say("  %s on %s: %s\n", k.unit, fewHosts(at[k], 10), k.task)
+		say("  %s on %s: %s\n", k.unit, shortened(at[k], 10), k.task)
 	}
-}
-
-// alike joins failures that differ in nothing but the host.
-func alike(failures []runner.Failure) []runner.Failure {
-	type key struct{ unit, state, task, message, stdout, stderr string }
-	var out []runner.Failure
-	at := map[key]int{}
-	for _, f := range failures {
-		k := key{f.Unit, string(f.State), "", f.Message, f.Stdout, f.Stderr}
-		if f.Task != nil {
-			k.task = f.Task.Name + place(f.Task)
-		}
-		if n, ok := at[k]; ok {
-			out[n].Hosts = append(slices.Clip(out[n].Hosts), f.Hosts...)
-			continue
-		}
-		at[k] = len(out)
-		out = append(out, f)
-	}
-	return out
-}
-
-// logOf names the file in which everything stands that Ansible said.
-func logOf(f runner.Failure, root string) string {
-	if f.Folder == "" {
-		return ""
-	}
-	return filepath.Join(root, f.Folder, "output")
-}
-
-// place is where a task was written.
-func place(t *event.Task) string {
-	switch {
-	case t == nil:
-		return ""
-	case t.Source != "":
-		return t.Source
-	case t.File != "":
-		return fmt.Sprintf("%s:%d", t.File, t.Line)
-	}
-	return ""
-}
-
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
-	}
-	return " (" + s + ")"
-}
-
-// hostList names hosts as far as they are few.
-func fewHosts(hosts []string, most int) string {
-	if len(hosts) <= most {
-		return strings.Join(hosts, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), len(hosts)-most)
 }
 
 // escapes are the sequences that terminals obey: colours, movements, titles.

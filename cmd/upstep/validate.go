@@ -27,29 +27,32 @@ func (a *app) validate(ctx context.Context, withAnsible, strict bool) error {
 		}
 		a.show(found)
 		if found.Count(source.Error) > 0 {
-			if a.output != "table" {
-				if err := a.document(struct {
-					Valid    bool            `json:"valid"`
-					Problems source.Problems `json:"problems"`
-				}{false, found}); err != nil {
-					return err
-				}
-			}
-			return found
+			return a.refused(found)
 		}
 	}
 	if strict && a.warnings > 0 {
 		return codeError{fmt.Errorf("%s, and --strict takes warnings for errors", plural(a.warnings, "warning")), exitInvalid}
 	}
-	if a.output != "table" {
-		return a.document(struct {
-			Valid    bool            `json:"valid"`
-			Summary  string          `json:"summary"`
-			Problems source.Problems `json:"problems"`
-		}{true, plan.Summary(), append(source.Problems{}, a.problems...)})
+	v := validity{true, plan.Summary(), append(source.Problems{}, a.problems...)}
+	return a.result(v, func() { a.printf("valid: %s\n", v.Summary) })
+}
+
+// validity is what there is to say of a project.
+type validity struct {
+	Valid    bool            `json:"valid"`
+	Summary  string          `json:"summary,omitempty"`
+	Problems source.Problems `json:"problems"`
+}
+
+// refused gives problems as the error that they are, shown as a document too where one
+// was asked for.
+func (a *app) refused(found source.Problems) error {
+	if a.output == "json" || a.output == "yaml" {
+		if err := a.document(validity{Problems: found}); err != nil {
+			return err
+		}
 	}
-	a.printf("valid: %s\n", plan.Summary())
-	return nil
+	return found
 }
 
 // checkWithAnsible emits into a folder of its own and lets Ansible read everything.
