@@ -103,6 +103,15 @@ func probeModule(probe string) (module, allowed string) {
 	return module, allowed
 }
 
+// saysVersion is the name of the task that shows what is installed.
+const saysVersion = "Installed version"
+
+// TellsVersion tells whether a task of the tree shows what is installed of a service, as
+// its message.
+func TellsVersion(file, task string) bool {
+	return strings.HasPrefix(file, Preflight+"/") && strings.HasSuffix(file, ".versions.yml") && task == saysVersion
+}
+
 // versionsFile writes the look at the versions on a role's hosts, and gives its path; ""
 // where no service of it has a probe.
 func (r *renderer) versionsFile(role *planner.Role) string {
@@ -153,7 +162,7 @@ func (r *renderer) versionCheck(w *writer, svc *planner.Service) {
 	} else {
 		shown = target.Number
 	}
-	w.linef("    - name: Installed version")
+	w.linef("    - name: %s", saysVersion)
 	if !isVersion || r.plan.AllowDowngrade {
 		w.linef("      ansible.builtin.debug:")
 		w.value(8, "msg", said)
