@@ -9,8 +9,9 @@ import (
 	"github.com/upstep/upstep/tasks"
 )
 
-// delegates gives where a service's tasks are delegated to, each way of saying it once.
-// Those that are known while running only are told apart: nobody can ask them before.
+// delegates gives where a service's tasks are delegated to: of those that lead to the same
+// hosts, the one that does under the fewest conditions. Those that are known while running
+// only are told apart: nobody can ask them before.
 func (b *builder) delegates(svc *services.Service) []Delegate {
 	var out []Delegate
 	for _, list := range tasks.ListNames() {
@@ -28,9 +29,10 @@ func (b *builder) delegates(svc *services.Service) []Delegate {
 					continue
 				}
 				o := Delegate{Task: b.plainID(list, ts[j].Index), Name: d.Name, Line: d.Pos.Line, To: d.To, When: d.When, Loop: d.Loop, Vars: textOf(d.Vars), NoLog: d.NoLog, NotAsked: b.unasked(svc, d)}
-				if !slices.ContainsFunc(out, o.same) {
-					out = append(out, o)
+				if slices.ContainsFunc(out, func(p Delegate) bool { return p.covers(&o) }) {
+					continue
 				}
+				out = append(slices.DeleteFunc(out, func(p Delegate) bool { return o.covers(&p) }), o)
 			}
 		}
 	}
@@ -46,32 +48,40 @@ func here(to string) bool {
 	return false
 }
 
-// same tells whether two tasks are delegated to the same hosts under the same conditions,
-// as far as their text says it, and runs at the same occasions.
-func (d Delegate) same(o Delegate) bool {
-	return d.list() == o.list() && d.To == o.To && slices.Equal(d.When, o.When) && d.Loop == o.Loop && d.Vars == o.Vars && d.NotAsked == o.NotAsked
+// covers tells whether a task is delegated to the hosts of another wherever that one is,
+// as far as their text says it.
+func (d *Delegate) covers(o *Delegate) bool {
+	if d.To != o.To || d.NotAsked != o.NotAsked || d.Linked() != o.Linked() || d.On(false, false) != o.On(false, false) && !d.On(false, false) {
+		return false
+	}
+	if d.NotAsked != "" {
+		return true
+	}
+	return d.Vars == o.Vars && (d.Loop == "" || d.Loop == o.Loop) &&
+		!slices.ContainsFunc(d.When, func(w string) bool { return !slices.Contains(o.When, w) })
 }
 
 // list is the part of an upgrade that the task belongs to.
-func (d Delegate) list() tasks.ListName {
+func (d *Delegate) list() tasks.ListName {
 	name, _, _ := strings.Cut(d.Task, ".")
 	return tasks.ListName(name)
 }
 
 // On tells whether the task runs on hosts of a role that is rolling, or is not; of a
 // service whose own hosts are behind a carrier, or are not.
-func (d Delegate) On(rolling, behind bool) bool {
+func (d *Delegate) On(rolling, behind bool) bool {
 	switch d.list() {
 	case tasks.Drain, tasks.Restore:
 		return rolling && !behind
 	case tasks.Unlink, tasks.Establish:
 		return false // for hosts of other services only
+	default:
+		return true
 	}
-	return true
 }
 
 // Linked tells whether the task runs for hosts of services behind its own.
-func (d Delegate) Linked() bool { return d.list() == tasks.Unlink || d.list() == tasks.Establish }
+func (d *Delegate) Linked() bool { return d.list() == tasks.Unlink || d.list() == tasks.Establish }
 
 func textOf(vars []tasks.Keyword) string {
 	var b strings.Builder

@@ -31,7 +31,7 @@ func (r *renderer) diskFile(role *planner.Role) string {
 	w.linef("    - name: Ask for the file systems of the paths")
 	w.linef("      ansible.builtin.shell:")
 	w.linef("        cmd: |")
-	w.linef("          while read -r at; do")
+	w.linef("          while IFS= read -r at; do")
 	w.linef("            while [ ! -e \"$at\" ] && [ \"$at\" != / ]; do at=$(dirname \"$at\"); done")
 	w.linef("            df -Pk \"$at\" || exit")
 	w.linef("          done <<'PATHS'")
