@@ -29,7 +29,7 @@ func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) 
 		}
 	}
 	for _, s := range stages {
-		name := s.Name
+		name := r.stageName(s)
 		if stage == "" {
 			name = backwards + s.Name
 		}
@@ -154,7 +154,11 @@ func roleOfHost(units []planner.Unit) []string {
 
 func (r *renderer) freeTask(w *writer, u planner.Unit) {
 	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
-	w.linef("      when: \"'%s' in group_names\"", groupName(u.Role))
+	if len(u.Hosts) > 0 {
+		onHosts(w, u, 6)
+	} else {
+		w.linef("      when: \"'%s' in group_names\"", groupName(u.Role))
+	}
 	w.linef("      ansible.builtin.include_tasks:")
 	w.linef("        file: %s.yml", u.ID)
 	if apply := blockLevel(r.role[u.Role].Play); len(apply) > 0 {
@@ -223,7 +227,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 	file := r.stepsFile(stage, wave.Number, t, steps)
 	base := play{
-		hosts: role.Hosts, at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
+		hosts: only(role.Hosts, r.trackHosts(t)), at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
 		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
 	stopping := r.stopping(t, ro)
@@ -285,6 +289,22 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	if ro.Percentage < 100 {
 		r.canaryEnd(w, base, stage, wave.Number, t.Role, ro)
 	}
+}
+
+// stageName is how plays name a stage: whether it goes forwards or backwards.
+func (r *renderer) stageName(s planner.Stage) string {
+	if r.plan.Undo != "" {
+		return backwards + s.Name
+	}
+	return s.Name
+}
+
+// trackHosts gives the hosts of a track that not all of its role take part in.
+func (r *renderer) trackHosts(t planner.Track) []string {
+	if r.plan.Undo == "" {
+		return nil
+	}
+	return r.plan.TrackHosts(t)
 }
 
 // parts takes in units, each with the handlers that it notifies: one that fails is seen
@@ -416,6 +436,7 @@ func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []pl
 	for _, u := range steps {
 		w.linef("- name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)+r.stepName(u)))
 		w.linef("  ansible.builtin.import_tasks: %s.yml", u.ID[strings.LastIndex(u.ID, "/step")+1:])
+		onHosts(w, u, 2)
 		w.linef("  vars:")
 		w.linef("    step: %d", u.Step)
 		w.linef("")

@@ -285,7 +285,7 @@ func (r *run) open(l *lane, p *play, hosts []string) {
 	for _, h := range hosts {
 		l.at[h] = &seat{unit: -1}
 	}
-	if p.Stage == planner.PostUpgrade {
+	if p.Stage == planner.PostUpgrade && r.Plan.Undo == "" {
 		r.record.postUpgrade()
 	}
 	l.reached, l.since, l.began, l.opened, l.trouble = 0, p.began, false, true, ""

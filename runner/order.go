@@ -68,7 +68,7 @@ func newScore(p *planner.Plan) *score {
 	of := map[string]*play{} // by unit
 	for i := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, p.Roles[i].Name) {
-			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), members: append([]string{}, p.Roles[i].Members...)}
+			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), members: append([]string{}, pl.Hosts...)}
 			s.byID[pl.ID] = n
 			for _, u := range pl.Units {
 				of[u.ID] = n

@@ -33,12 +33,17 @@ func (r *run) resume(ctx context.Context, stop <-chan string) error {
 		if err := r.adopt(ctx, stop); err != nil {
 			return err
 		}
-		values, err := r.Journal.Values(context.WithoutCancel(ctx), r.Run)
-		if err != nil {
-			return err
-		}
 		r.values = valueLog{}
-		r.values.add(0, values)
+		for _, run := range []journal.RunID{journal.RunID(r.Plan.Undo), r.Run} { // a rollback knows what the upgrade learned
+			if run == "" {
+				continue
+			}
+			values, err := r.Journal.Values(context.WithoutCancel(ctx), run)
+			if err != nil {
+				return err
+			}
+			r.values.add(0, values)
+		}
 	}
 	r.choose()
 	if err := r.narrow(); err != nil {

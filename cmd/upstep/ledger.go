@@ -87,7 +87,7 @@ func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 			l.of[u.ID] = s
 		}
 		if r := p.RoleByName(pl.Role); r != nil {
-			s.members, s.rolling = r.Members, r.Rolling != nil
+			s.members, s.rolling = pl.Hosts, r.Rolling != nil
 		}
 		return s
 	}
