@@ -206,7 +206,7 @@ func (n *night) requireOrder(t testing.TB) {
 				}
 			}
 		}
-		s.Units(func(_ planner.Wave, u planner.Unit) { members[u.ID] = n.plan.RoleByName(u.Role).Members })
+		s.Units(func(_ planner.Wave, u planner.Unit) { members[u.ID] = n.plan.HostsOf(u) })
 	}
 	ended := map[string]bool{}
 	for _, line := range n.log {

@@ -56,7 +56,8 @@ command, how long each unit took, what was skipped by hand and what was asked of
 // runRecord is a run in the list of runs.
 type runRecord struct {
 	Run     journal.RunID `json:"run"`
-	Plan    string        `json:"plan,omitempty"` // its name
+	Plan    string        `json:"plan,omitempty"`       // its name
+	Undo    string        `json:"takes_back,omitempty"` // the run that it takes back
 	State   string        `json:"state"`
 	Began   time.Time     `json:"began"`
 	Ended   time.Time     `json:"ended,omitzero"`
@@ -80,7 +81,7 @@ type runDetail struct {
 func (acc *account) detail() runDetail {
 	r := runDetail{
 		runRecord: runRecord{
-			Run: acc.run.ID, Plan: acc.run.Plan, State: acc.state(), Began: acc.run.Started, Ended: acc.run.Ended,
+			Run: acc.run.ID, Plan: acc.run.Plan, Undo: acc.plan.Undo, State: acc.state(), Began: acc.run.Started, Ended: acc.run.Ended,
 			Seconds: acc.worked(time.Now()).Seconds(), By: acc.run.Who,
 		},
 		Invocations: acc.invocations, List: []unitStatus{}, Skips: acc.done.Skips, Requests: acc.requests,
@@ -131,7 +132,11 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 		t := newTable()
 		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
 		for _, r := range list {
-			t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+			state := r.State
+			if r.Undo != "" {
+				state += ", takes back " + r.Undo
+			}
+			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
 		}
 		a.printTable(t)
 	})
