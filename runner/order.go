@@ -19,6 +19,8 @@ type play struct {
 	batches   [][]string // what is left of take, for plays in batches
 	active    []string   // hosts at work now
 	lost      []string   // hosts that failed it in this invocation
+	blocked   []string   // those of lost that could not leave traffic, and are tried again
+	retried   []string   // those that were tried again
 	began     time.Time
 	notBefore time.Time // holds the next batch back for a pause
 	reached   int       // the furthest of units that began in this invocation
