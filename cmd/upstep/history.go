@@ -136,7 +136,7 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 			if r.Undo != "" {
 				state += ", takes back " + r.Undo
 			}
-			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), took(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
 		}
 		a.printTable(t)
 	})
@@ -155,7 +155,7 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 // detailTable shows what there is to tell of a run.
 func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("run %s%s: %s\n", d.Run, of(d.Plan), d.State)
-	a.printf("  began %s, %s at work; %d of %s done\n", moment(d.Began), duration(d.Seconds), d.Done, plural(d.Units, "unit"))
+	a.printf("  began %s; %d of %s done\n", worked(d.Began, d.Seconds), d.Done, plural(d.Units, "unit"))
 	a.printf("\ncommands\n")
 	for _, i := range d.Invocations {
 		a.paragraph("  ", fmt.Sprintf("%d. %s  %s", i.Number, moment(i.Started), a.ended(acc, i)))
@@ -163,14 +163,11 @@ func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("\nunits\n")
 	t := newTable()
 	for _, u := range d.List {
-		took, passed := "", ""
-		if u.Seconds > 0 {
-			took = duration(u.Seconds)
-		}
+		passed := ""
 		if u.Hosts > 0 {
 			passed = fmt.Sprintf("%d/%d", u.Passed, u.Hosts)
 		}
-		t.AppendRow(table.Row{u.Unit, u.State, passed, took})
+		t.AppendRow(table.Row{u.Unit, u.State, passed, took(u.Seconds)})
 	}
 	a.printTable(t)
 	a.skipped(d.Skips)
@@ -184,6 +181,14 @@ func (a *app) detailTable(acc *account, d runDetail) {
 			a.paragraph("  ", fmt.Sprintf("%s  %s, by %s", moment(q.At), text, by(q.Who)))
 		}
 	}
+}
+
+// took is a duration as a table shows it, as far as it is known.
+func took(seconds float64) string {
+	if seconds <= 0 {
+		return ""
+	}
+	return duration(seconds)
 }
 
 // ended says how a command ended, or that it is at work.

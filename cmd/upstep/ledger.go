@@ -204,8 +204,9 @@ func (l *ledger) take(e event.Event) {
 		l.check.take(e)
 		return
 	}
-	if e.Kind != event.Note && e.Kind != event.RunStart {
-		l.check.over = true
+	switch e.Kind { //nolint:exhaustive // others may come of processes that were taken over
+	case event.StageStart, event.UnitStart, event.Wait, event.RunEnd:
+		l.check.over = !l.check.began.IsZero()
 	}
 	s := l.of[e.Unit]
 	switch {
