@@ -4,15 +4,11 @@
 package ansible
 
 import (
-	"context"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/apenella/go-ansible/v2/pkg/inventory"
 )
 
 // Options says how Ansible's commands are called.
@@ -88,26 +84,4 @@ func lookup(env []string, name string) string {
 		}
 	}
 	return ""
-}
-
-var coreVersion = regexp.MustCompile(`\[(?:core )?([0-9][^\]]*)\]`)
-
-// Version gives the version of ansible-core, such as 2.14.18.
-func (t *Tool) Version(ctx context.Context) (string, error) {
-	cmd := command{
-		make: inventory.NewAnsibleInventoryCmd(
-			inventory.WithInventoryOptions(&inventory.AnsibleInventoryOptions{Version: true})).Command,
-	}
-	out, err := t.run(ctx, cmd)
-	if err != nil {
-		return "", err
-	}
-	if out.code != 0 {
-		return "", out.failed(essential(string(out.stderr)))
-	}
-	first, _, _ := strings.Cut(string(out.stdout), "\n")
-	if m := coreVersion.FindStringSubmatch(first); m != nil {
-		return m[1], nil
-	}
-	return "", out.failed("no version in its answer")
 }

@@ -9,25 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestVersion(t *testing.T) {
-	needAnsible(t)
-	v, err := New(Options{}).Version(t.Context())
-	require.NoError(t, err)
-	require.Regexp(t, `^2\.\d+\.\d+`, v)
-}
-
-func TestVersionOfOtherReleases(t *testing.T) {
-	for first, want := range map[string]string{
-		"ansible-inventory [core 2.19.0b4]": "2.19.0b4",
-		"ansible-inventory [2.11.3]":        "2.11.3",
-	} {
-		fake(t, "ansible-inventory", "echo '"+first+"'; echo '  config file = None'")
-		v, err := New(Options{}).Version(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, want, v)
-	}
-}
-
 func TestInventoryReadsEveryKindOfSource(t *testing.T) {
 	needAnsible(t)
 	dir := tree(t, map[string]string{

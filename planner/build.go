@@ -19,7 +19,8 @@ type World struct {
 	Inventory *roles.Inventory // nil: hosts are not known yet
 	Sources   []Source
 	// Not all roles could be read: that a service stands on none says nothing.
-	PartialRoles bool
+	PartialRoles   bool
+	AllowDowngrade bool // of hosts that have a later version than the target
 }
 
 // Build plans the upgrade. With an error among the problems there is no plan.
@@ -79,6 +80,7 @@ type builder struct {
 	kept     map[string]map[string]bool // by service: those of them that it may notify where upstep does not see it
 	ordered  [][]int                    // placements of each role, dependencies first, once asked for
 	ids      map[tasks.ListName][]string
+	setLater map[string]bool // names that are set while running, once asked for
 }
 
 // placement is one service on one role.

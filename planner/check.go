@@ -133,6 +133,10 @@ func (b *builder) check() {
 	for i := range b.Services {
 		svc := &b.Services[i]
 		svc.Version.Target = inputs.Expand(svc.Version.Target, svc.Version.Pos, b.sink)
+		if _, ok := ParseVersion(svc.Version.Target); !ok && svc.Version.Target != "" {
+			b.sink.Warnf(svc.Version.Pos, "target %q of %s is no version: nothing is compared with it", svc.Version.Target, svc.Name).
+				WithHint("write the version that is installed in the end, such as 21.2.4")
+		}
 		for d := range svc.DependsOn {
 			dep := &svc.DependsOn[d]
 			if _, ok := b.index[dep.Service]; !ok {

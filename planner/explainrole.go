@@ -7,7 +7,8 @@ type RoleExplanation struct {
 	Hosts     string        `json:"hosts"` // inventory pattern
 	Members   []string      `json:"members,omitempty"`
 	Rolling   *Rolling      `json:"rolling,omitempty"`
-	Services  []RoleService `json:"services"` // in the role's order
+	Room      []Disk        `json:"room,omitempty"` // free space that its services need, by path
+	Services  []RoleService `json:"services"`       // in the role's order
 	Preflight []RoleUnit    `json:"preflight,omitempty"`
 	Units     []RoleUnit    `json:"units,omitempty"`
 	Rollback  []RoleUnit    `json:"rollback,omitempty"`
@@ -31,7 +32,7 @@ func (p *Plan) ExplainRole(name string) (*RoleExplanation, error) {
 	if role == nil {
 		return nil, p.unknown(name)
 	}
-	x := &RoleExplanation{Role: name, Place: role.Place, Hosts: role.Hosts, Members: role.Members, Rolling: role.Rolling}
+	x := &RoleExplanation{Role: name, Place: role.Place, Hosts: role.Hosts, Members: role.Members, Rolling: role.Rolling, Room: p.Room(name)}
 	for _, s := range role.Services {
 		for _, pl := range p.ServiceByName(s).Placements {
 			if pl.Role == name {

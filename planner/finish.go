@@ -49,7 +49,7 @@ func (b *builder) plan() *Plan {
 	s := &b.Settings
 	p := &Plan{
 		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks,
-		HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
+		AllowDowngrade: b.AllowDowngrade, HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
 		Before: b.deployments(s.Before), After: b.deployments(s.After), Stages: b.planned, Rollback: b.undoing,
 		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),
 	}
@@ -184,6 +184,10 @@ func (b *builder) service(i int) Service {
 			out.Tasks = append(out.Tasks, b.taskOf(list, ts, j, b.qualify(svc.Name, ts[j].Text, ts[j].Notifies)))
 		}
 	}
+	for _, n := range svc.Disk {
+		out.Disk = append(out.Disk, Disk{n.Path, n.Size, n.Bytes})
+	}
+	out.Delegates = b.delegates(svc)
 	out.Bootstrap = mentions(svc, "upstep_bootstrap")
 	for i, h := range svc.Handlers {
 		out.Handlers = append(out.Handlers, Task{ID: "handlers." + itoa(i+1), Name: h.Name, Line: h.Pos.Line, Text: b.handlerText(svc, h)})
@@ -312,7 +316,19 @@ func (b *builder) carried() {
 	}
 	for _, i := range b.placedServices() {
 		if v := b.Services[i].Version; v.Target != "" {
-			b.say(b.Services[i].Name, "version "+v.Target+": it stands in the plan, the playbooks skip no host by it", b.Services[i].Pos)
+			b.say(b.Services[i].Name, "version "+v.Target+": "+b.boundBy(v)+"the playbooks skip no host by it", b.Services[i].Pos)
 		}
 	}
+}
+
+// boundBy says what a version does in this release.
+func (b *builder) boundBy(v services.Version) string {
+	_, isVersion := ParseVersion(v.Target)
+	switch {
+	case v.Probe == "":
+		return "it stands in the plan, "
+	case b.AllowDowngrade || !isVersion:
+		return "preflight shows what is installed, "
+	}
+	return "preflight refuses hosts that are beyond it, "
 }

@@ -18,29 +18,31 @@ const PostUpgrade = "post_upgrade"
 // Plan is everything that a run needs. It is a document: it can be saved, compared
 // and run later, and it never refers to the files it came from but to name them.
 type Plan struct {
-	Format      string       `json:"format"`
-	Name        string       `json:"name,omitempty"`
-	Undo        string       `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
-	Ordering    string       `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
-	Parallelism int          `json:"parallelism,omitempty"`
-	Forks       int          `json:"forks,omitempty"`
-	HostsKnown  bool         `json:"hosts_known"` // an inventory was given
-	Inputs      []Input      `json:"inputs,omitempty"`
-	Vars        string       `json:"vars,omitempty"` // YAML of upgrade.yaml's vars, keys at the left margin
-	Play        []Keyword    `json:"play,omitempty"`
-	Steps       []StepName   `json:"steps,omitempty"`
-	Roles       []Role       `json:"roles"`
-	Preflight   []Unit       `json:"preflight,omitempty"`
-	Before      []Deployment `json:"before,omitempty"`
-	Stages      []Stage      `json:"stages"`
-	After       []Deployment `json:"after,omitempty"`
-	Rollback    []Stage      `json:"rollback,omitempty"`
-	Services    []Service    `json:"services"`
-	Ignored     []Note       `json:"ignored,omitempty"`
-	Notes       []Note       `json:"notes,omitempty"`
-	Sources     []Source     `json:"sources,omitempty"`
-	graph       *Graph
-	lookup      *lookup
+	Format      string `json:"format"`
+	Name        string `json:"name,omitempty"`
+	Undo        string `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
+	Ordering    string `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
+	Parallelism int    `json:"parallelism,omitempty"`
+	Forks       int    `json:"forks,omitempty"`
+	// AllowDowngrade: hosts with a later version than the target are not refused.
+	AllowDowngrade bool         `json:"allow_downgrade,omitempty"`
+	HostsKnown     bool         `json:"hosts_known"` // an inventory was given
+	Inputs         []Input      `json:"inputs,omitempty"`
+	Vars           string       `json:"vars,omitempty"` // YAML of upgrade.yaml's vars, keys at the left margin
+	Play           []Keyword    `json:"play,omitempty"`
+	Steps          []StepName   `json:"steps,omitempty"`
+	Roles          []Role       `json:"roles"`
+	Preflight      []Unit       `json:"preflight,omitempty"`
+	Before         []Deployment `json:"before,omitempty"`
+	Stages         []Stage      `json:"stages"`
+	After          []Deployment `json:"after,omitempty"`
+	Rollback       []Stage      `json:"rollback,omitempty"`
+	Services       []Service    `json:"services"`
+	Ignored        []Note       `json:"ignored,omitempty"`
+	Notes          []Note       `json:"notes,omitempty"`
+	Sources        []Source     `json:"sources,omitempty"`
+	graph          *Graph
+	lookup         *lookup
 }
 
 // Input is a parameter of the run and its value, as JSON.
@@ -190,6 +192,7 @@ type Service struct {
 	Description string       `json:"description,omitempty"`
 	Target      string       `json:"target,omitempty"`
 	Probe       string       `json:"probe,omitempty"`
+	Disk        []Disk       `json:"disk,omitempty"`
 	Behind      string       `json:"behind,omitempty"`
 	Bootstrap   bool         `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
 	DependsOn   []Dependency `json:"depends_on,omitempty"`
@@ -197,6 +200,7 @@ type Service struct {
 	Vars        string       `json:"vars,omitempty"`
 	Play        []Keyword    `json:"play,omitempty"`
 	Tasks       []Task       `json:"tasks,omitempty"`
+	Delegates   []Delegate   `json:"delegates,omitempty"`
 	Handlers    []Task       `json:"handlers,omitempty"`
 	Assets      []Asset      `json:"assets,omitempty"`
 	Place
@@ -232,6 +236,27 @@ type Task struct {
 	Line int            `json:"line"`
 	Once bool           `json:"once,omitempty"`
 	Text string         `json:"text"`
+}
+
+// Disk is free space that a service needs on each of its hosts.
+type Disk struct {
+	Path  string `json:"path"`
+	Size  string `json:"size"` // as written: 2G
+	Bytes int64  `json:"bytes"`
+}
+
+// Delegate is a task that runs on another host than its own: preflight asks that host too.
+type Delegate struct {
+	Task  string   `json:"task"` // the element of a task list that it is, or is part of
+	Name  string   `json:"name,omitempty"`
+	Line  int      `json:"line"`
+	To    string   `json:"to"` // as delegate_to says
+	When  []string `json:"when,omitempty"`
+	Loop  string   `json:"loop,omitempty"` // YAML, where to or when need it
+	Vars  string   `json:"vars,omitempty"` // YAML, of the task and its blocks, as far as they are needed
+	NoLog bool     `json:"no_log,omitempty"`
+	// NotAsked says why preflight does not ask it.
+	NotAsked string `json:"not_asked,omitempty"`
 }
 
 // Asset is a file of a pack; its bytes stand in the emitted tree.

@@ -151,6 +151,18 @@ func servicesText(line printer, p *planner.Plan) {
 			}
 			line(1, "%s (%s)", text, place(d.Place))
 		}
+		for _, d := range s.Disk {
+			line(1, "needs %s in %s: %d", d.Size, d.Path, d.Bytes)
+		}
+		for _, d := range s.Delegates {
+			line(1, "%s (line %d) runs on %s%s", d.Task, d.Line, d.To, map[bool]string{true: ", not asked: " + d.NotAsked}[d.NotAsked != ""])
+			for _, w := range d.When {
+				line(3, "when %s", w)
+			}
+			for text := range strings.Lines(d.Vars + d.Loop) {
+				line(3, "| %s", strings.TrimRight(text, "\n"))
+			}
+		}
 		for _, list := range [][]planner.Task{s.Handlers, slices.DeleteFunc(slices.Clone(s.Tasks), func(t planner.Task) bool { return !strings.Contains(t.Text, "notify") })} {
 			for _, t := range list {
 				for text := range strings.Lines(t.Text) {

@@ -33,6 +33,12 @@ func (p *Plan) Reverse(of string, done Done) (*Plan, []Irreversible) {
 	out.Preflight, out.Before, out.After, out.Ignored, out.Notes = nil, nil, nil, nil, nil
 	// Rolled back with the barriers of steps and waves, whatever the ordering.
 	out.Ordering = settings.Barrier
+	// Going back needs no room for what is new, and leads to an earlier version.
+	out.AllowDowngrade = true
+	out.Services = slices.Clone(p.Services)
+	for i := range out.Services {
+		out.Services[i].Disk = nil
+	}
 	out.Roles = slices.Clone(p.Roles)
 	for i := range out.Roles {
 		if ro := out.Roles[i].Rolling; ro != nil {

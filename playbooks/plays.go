@@ -15,6 +15,7 @@ type play struct {
 	name     string
 	id       string // of what it works on, for who runs it; see Play
 	hosts    string
+	among    string // a group; of the hosts only those in it
 	tags     []string
 	own      []planner.Keyword // the play keywords of its role, nearer than the deployment's
 	failure  []string          // the play's failure policy, as lines
@@ -33,7 +34,11 @@ func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
 	defer func(from int) { w.made(from, p.at) }(w.lines + 1)
 	w.linef("- name: %s", source.Quote(visible(p.name)))
-	w.linef("  hosts: %s", source.Quote(p.hosts))
+	if p.among == "" {
+		w.linef("  hosts: %s", source.Quote(p.hosts))
+	} else {
+		w.linef("  hosts: [%s, \"&%s\"]", source.Quote(p.hosts), p.among)
+	}
 	w.linef("  gather_facts: false")
 	for _, f := range p.failure {
 		w.linef("  %s", f)

@@ -127,11 +127,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	}
 	if u.Kind == planner.KindPreflight {
 		w.linef("  rescue:")
-		w.linef("    - name: %s", source.Quote("Note that "+svc.Name+" is not ready"))
-		w.linef("      ansible.builtin.set_fact:")
-		w.linef("        upstep_preflight: >-")
-		w.linef("          {{ upstep_preflight | default([]) + [%s ~ ansible_failed_task.name ~ ': '", jinja(svc.Name+": "))
-		w.linef("          ~ %s] }}", failedWith)
+		noteFailure(w, 4, "Note that "+svc.Name+" is not ready", svc.Name)
 	}
 }
 

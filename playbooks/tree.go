@@ -83,6 +83,7 @@ func Render(p *planner.Plan) (*Tree, error) {
 	r.units()
 	r.handlerFiles()
 	r.assets()
+	r.probes()
 	r.playbooks()
 	wg.Wait()
 	if err != nil {

@@ -55,6 +55,42 @@ func (w *writer) text(s string, indent int) {
 	}
 }
 
+// value writes a key with a text of an author's, which may be long.
+func (w *writer) value(indent int, key, text string) {
+	w.folded(strings.Repeat(" ", indent)+key+":", indent+2, text)
+}
+
+// element writes such a text as an element of a list.
+func (w *writer) element(indent int, text string) {
+	w.folded(strings.Repeat(" ", indent)+"-", indent+2, text)
+}
+
+// folded writes a text on the line of its head, or folded where that would be too long a
+// line. It is folded at single spaces only: those come back when it is read.
+func (w *writer) folded(head string, indent int, text string) {
+	const width, most = 110, 140
+	line := head + " " + source.Quote(text)
+	lines := []string{""}
+	for _, word := range strings.SplitAfter(text, " ") {
+		last := &lines[len(lines)-1]
+		if len(*last)+len(word) > width && strings.HasSuffix(*last, " ") && !strings.HasSuffix(*last, "  ") && !strings.HasPrefix(word, " ") {
+			*last = strings.TrimSuffix(*last, " ")
+			lines = append(lines, "")
+			last = &lines[len(lines)-1]
+		}
+		*last += word
+	}
+	foldable := strings.TrimSpace(text) == text && !strings.ContainsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' || hidden(r) })
+	if len(line) <= most || len(lines) == 1 || !foldable {
+		w.linef("%s", line)
+		return
+	}
+	w.linef("%s >-", head)
+	for _, l := range lines {
+		w.linef("%s%s", strings.Repeat(" ", indent), l)
+	}
+}
+
 // traced writes source text and notes where it came from: line is the source line
 // of its first line that is no comment.
 func (w *writer) traced(s string, indent int, file string, line int) {

@@ -20,6 +20,7 @@ type Service struct {
 	Behind      string // the service that carries this one's traffic, or ""
 	BehindPos   source.Pos
 	Version     Version
+	Disk        []Need // in their written order
 	Lists       map[tasks.ListName][]tasks.Task
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars

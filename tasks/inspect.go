@@ -7,7 +7,10 @@ import (
 )
 
 // parts are the values of a task that are read after all its keys were seen.
-type parts struct{ name, tags, block, rescue, always source.Node }
+type parts struct {
+	name, tags, block, rescue, always source.Node
+	delegates                         bool // it says delegate_to itself
+}
 
 // task notes what planning must know about a task: what it registers, notifies and
 // uses, and whether it runs once. Its keys are gone through once.
@@ -30,6 +33,8 @@ func (rd reading) task(n source.Node) (p parts) {
 			continue
 		case "name":
 			p.name = v
+		case "delegate_to":
+			p.delegates = true
 		case "run_once":
 			on, known := source.ParseBool(v.Text())
 			t.Once = t.Once || on || !known // an expression may be true

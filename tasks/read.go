@@ -47,7 +47,8 @@ func (r *Reader) items(list source.Node, name ListName) ([]item, []Task) {
 		p := rd.task(n)
 		it.report.Name = source.Visible(p.name.Text())
 		it.place = r.within(p.tags, place{}, name == Rollback)
-		rd.lists(p, it.place, -1)
+		rd.delegation(n, p, nil)
+		rd.lists(p, p.within(n, nil), it.place, -1)
 	}
 	return out, reports[:len(out)]
 }
@@ -79,16 +80,16 @@ func (r *Reader) isTaskList(v source.Node, what string) bool {
 }
 
 // lists reads the lists of tasks that a block has.
-func (rd reading) lists(p parts, above place, parent int) {
+func (rd reading) lists(p parts, in *around, above place, parent int) {
 	if p.block.Exists() {
-		rd.block(p.block, above, parent)
+		rd.block(p.block, in, above, parent)
 	}
-	rd.aside(p.rescue, "rescue")
-	rd.aside(p.always, "always")
+	rd.aside(p.rescue, "rescue", nil)
+	rd.aside(p.always, "always", in)
 }
 
 // block lists the tasks of a block, blocks in it included, parents first.
-func (rd reading) block(v source.Node, above place, parent int) {
+func (rd reading) block(v source.Node, in *around, above place, parent int) {
 	if !rd.isTaskList(v, "block") {
 		return
 	}
@@ -99,22 +100,28 @@ func (rd reading) block(v source.Node, above place, parent int) {
 		p := rd.task(n)
 		here := rd.within(p.tags, above, rd.list == Rollback)
 		rd.it.inner = append(rd.it.inner, leaf{node: n, place: here, parent: parent, block: p.block.Exists()})
-		rd.lists(p, here, len(rd.it.inner)-1)
+		rd.delegation(n, p, in)
+		rd.lists(p, p.within(n, in), here, len(rd.it.inner)-1)
 	}
 }
 
 // aside reads the tasks of rescue and always, which go wherever their block goes:
-// their tags name no steps.
-func (rd reading) aside(v source.Node, what string) {
+// their tags name no steps. Without a block around them they are those of a rescue.
+func (rd reading) aside(v source.Node, what string, in *around) {
 	if k := v.Kind(); k == source.Missing || k == source.Null || !rd.isTaskList(v, what) {
 		return
 	}
 	for n := range v.Elements() {
 		if rd.isTask(n) {
 			p := rd.task(n)
-			rd.aside(p.block, "block")
-			rd.aside(p.rescue, "rescue")
-			rd.aside(p.always, "always")
+			inner := in
+			if in != nil {
+				rd.delegation(n, p, in)
+				inner = p.within(n, in)
+			}
+			rd.aside(p.block, "block", inner)
+			rd.aside(p.rescue, "rescue", nil)
+			rd.aside(p.always, "always", inner)
 		}
 	}
 }

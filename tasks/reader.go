@@ -65,6 +65,12 @@ func ReadVars(v source.Node, what string, sink *source.Sink) Vars {
 			sink.Errorf(e.Key.Pos(), "variable name %q cannot be used", e.Key.Text()).WithHint("use letters, digits and _, beginning with a letter or _, and no word that is Python's or YAML's own")
 		}
 		out.Names = append(out.Names, e.Key.Text())
+		if uses := names("", e.Value); len(uses) > 0 {
+			if out.Uses == nil {
+				out.Uses = map[string][]string{}
+			}
+			out.Uses[e.Key.Text()] = uses
+		}
 	}
 	if len(out.Names) > 0 {
 		out.Text = v.CutMap().Text

@@ -52,6 +52,7 @@ type Task struct {
 	Bootstrap bool // hangs on upstep_bootstrap
 	Registers []string
 	SetsFacts []string
+	Delegates []Delegation // of the whole element, where it is split too
 }
 
 // Handler is a task that runs when notified, at the end of the unit.
@@ -66,7 +67,8 @@ type Handler struct {
 // Vars are a service's own variables, kept as written.
 type Vars struct {
 	Names []string
-	Text  string // keys at the left margin; "" for none
+	Text  string              // keys at the left margin; "" for none
+	Uses  map[string][]string // the variables that each one's value names
 }
 
 // Keyword is one play keyword with its value as written, "key: value" at the left margin.

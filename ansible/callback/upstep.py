@@ -59,7 +59,7 @@ NOTHING = object()
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode  # json.dumps makes an encoder each time
 # Of use in a rescue only, and they hold results whole, whatever no_log says.
 PASSING = ('ansible_failed_task', 'ansible_failed_result')
-NO_UNITS = ('roles', 'links', 'handlers', 'vars')
+NO_UNITS = ('roles', 'links', 'handlers', 'vars', 'versions')
 SECRET_NAMES = ('PASS', 'SECRET', 'TOKEN', 'KEY', 'CREDENTIAL')
 
 
@@ -434,6 +434,8 @@ class CallbackModule(CallbackBase):
         below = self._below(path) if path else None
         if below is None or '/' not in below or below.split('/', 1)[0] in NO_UNITS:
             return None
+        if below.startswith('preflight/'):  # a role's files there are one unit, and its name has no dot
+            return below.split('.', 1)[0]
         for end in ('.yml', '.yaml'):
             if below.endswith(end):
                 below = below[:-len(end)]

@@ -41,10 +41,12 @@ type app struct {
 	set            []string
 	inputs         []string
 	output         string
-	warnings       int              // shown so far
-	problems       source.Problems  // warnings of the plan
-	hosts          *roles.Inventory // as it was read last
-	failed         error            // the first failure to write to stdout
+	allowDowngrade bool
+	space          func(string) (journal.Space, error) // measures file systems; nil: as the kernel says
+	warnings       int                                 // shown so far
+	problems       source.Problems                     // warnings of the plan
+	hosts          *roles.Inventory                    // as it was read last
+	failed         error                               // the first failure to write to stdout
 }
 
 // execute runs a command line and gives its exit code.

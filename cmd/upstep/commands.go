@@ -60,6 +60,7 @@ batches, and what is left out and why. Nothing is changed.`,
 		},
 	}
 	cmd.Flags().StringVar(&save, "save", "", "write the plan document to this file as well")
+	a.downgradeFlag(cmd)
 	a.outputFlag(cmd)
 	return cmd
 }

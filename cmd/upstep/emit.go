@@ -39,6 +39,7 @@ overwritten without --overwrite.`,
 	cmd.Flags().StringVar(&out, "out", "playbooks", "folder to write, below the project")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "overwrite files that were changed by hand")
 	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit with 5 when the folder is not up to date")
+	a.downgradeFlag(cmd)
 	return cmd
 }
 

@@ -87,9 +87,43 @@ func (a *app) explanation(x *planner.Explanation) {
 			a.printf("  %-24s %s (%s)\n", d.Service, kindText(d), at(d.Place))
 		}
 	}
+	a.preflightOf(x)
 	if x.Behind != "" {
 		a.printf("\nits traffic is carried by %s, which takes its hosts out and puts them back\n", x.Behind)
 	}
+}
+
+// preflightOf says what preflight asks for a service beside its own tasks.
+func (a *app) preflightOf(x *planner.Explanation) {
+	if x.Target != "" {
+		a.printf("\nversion %s is wanted", x.Target)
+		if x.Probe != "" {
+			a.printf("; preflight asks what is installed: %s", strings.TrimSpace(x.Probe))
+		}
+		a.printf("\n")
+	}
+	if len(x.Disk) > 0 {
+		a.printf("\nneeds on its hosts: %s\n", roomText(x.Disk))
+	}
+	if len(x.Delegates) == 0 {
+		return
+	}
+	a.printf("\ndelegates; preflight asks these hosts too\n")
+	for _, d := range x.Delegates {
+		a.printf("  %s: %s (%s)\n", d.To, cmp.Or(d.Name, d.Task), at(planner.Place{File: x.File, Line: d.Line}))
+		if d.NotAsked != "" {
+			a.printf("      not asked: %s\n", d.NotAsked)
+		}
+	}
+}
+
+// roomText lists how much room is needed where.
+func roomText(list []planner.Disk) string {
+	var out []string
+	for _, d := range list {
+		out = append(out, d.Size+" in "+d.Path)
+	}
+	return strings.Join(out, ", ")
 }
 
 // waitings lists units with a service's tasks.

@@ -16,6 +16,9 @@ func (a *app) roleExplanation(x *planner.RoleExplanation) {
 	if x.Rolling != nil {
 		a.rolling(x.Rolling)
 	}
+	if len(x.Room) > 0 {
+		a.printf("  room needed: %s\n", roomText(x.Room))
+	}
 	a.printf("\nservices\n")
 	t := newTable()
 	for _, s := range x.Services {

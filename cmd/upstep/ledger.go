@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -73,6 +74,9 @@ type preflightSheet struct {
 	began, ended time.Time
 	hosts        map[string]string      // and the unit that looked at them
 	failed       map[string]event.Event // by host, the first
+	installed    []string               // what hosts say of versions, each text once
+	installedOn  map[string][]string    // the hosts that say it
+	shown        bool
 	over         bool
 }
 
@@ -224,7 +228,21 @@ func (l *ledger) take(e event.Event) {
 }
 
 func newPreflightSheet() preflightSheet {
-	return preflightSheet{hosts: map[string]string{}, failed: map[string]event.Event{}}
+	return preflightSheet{hosts: map[string]string{}, failed: map[string]event.Event{}, installedOn: map[string][]string{}}
+}
+
+// versions gives what is installed where, once: when everything was looked at.
+func (p *preflightSheet) versions() []string {
+	if !p.over || p.shown {
+		return nil
+	}
+	p.shown = true
+	var out []string
+	for _, said := range p.installed {
+		on := slices.Sorted(slices.Values(p.installedOn[said]))
+		out = append(out, fmt.Sprintf("%s (%s: %s)", clean(said), plural(len(on), "host"), shortened(on, 4)))
+	}
+	return out
 }
 
 func (p *preflightSheet) take(e event.Event) {
@@ -233,6 +251,12 @@ func (p *preflightSheet) take(e event.Event) {
 	}
 	if p.began.IsZero() {
 		p.began = e.Time
+	}
+	if e.Kind == event.OK && e.Task != nil && playbooks.TellsVersion(e.Task.File, e.Task.Name) && e.Message != "" {
+		if p.installedOn[e.Message] == nil {
+			p.installed = append(p.installed, e.Message)
+		}
+		p.installedOn[e.Message] = append(p.installedOn[e.Message], e.Host)
 	}
 	p.ended, p.over = e.Time, false // what an earlier invocation left may have been told before
 	if e.Host != "" && (p.hosts[e.Host] == "" || e.Unit != "") {

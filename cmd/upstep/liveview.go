@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/upstep/upstep/event"
+	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -72,6 +73,9 @@ func (v *liveView) report(l *ledger, e event.Event) {
 		v.run = e.Run
 	case l.lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
 		v.told = append(v.told, e)
+	}
+	for _, said := range l.check.versions() {
+		v.told = append(v.told, event.Event{Kind: event.Note, Time: e.Time, Unit: playbooks.Preflight, Message: said})
 	}
 	ask := e.Kind == event.Wait
 	switch e.Kind { //nolint:exhaustive // tasks that were at work go on while somebody is asked

@@ -43,6 +43,9 @@ func (v *plainView) report(l *ledger, e event.Event) {
 		v.line(e.Time, "begins", playbooks.Preflight, "", false)
 	case l.check.over && v.preflight:
 		v.preflight = false
+		for _, said := range l.check.versions() {
+			v.line(l.check.ended, "installed", playbooks.Preflight, said, true)
+		}
 		state := "ended"
 		if e.Kind == event.RunEnd && e.State == "preflight_failed" {
 			state = "failed"

@@ -38,6 +38,9 @@ func (a *app) loadPlan(ctx context.Context, file string, exclude []string) (*pla
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", file, err), "name a plan document of this version of upstep"}
 	}
+	if err := a.refuseOther(plan); err != nil {
+		return nil, nil, err
+	}
 	if err := a.bind(ctx, plan, exclude); err != nil {
 		return nil, nil, err
 	}

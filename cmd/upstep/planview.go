@@ -25,8 +25,8 @@ func (a *app) planTable(p *planner.Plan) {
 	for _, in := range p.Inputs {
 		a.printf("  %s = %s\n", in.Name, in.Value)
 	}
-	if len(p.Preflight) > 0 {
-		a.printf("\npreflight: checks on %s\n", strings.Join(rolesOf(p.Preflight), ", "))
+	if asked := preflightParts(p); len(asked) > 0 {
+		a.printf("\npreflight: %s\n", strings.Join(asked, "; "))
 	}
 	for _, d := range p.Before {
 		a.printf("\nbefore: %s, on %s\n", d.Name, d.Hosts)
@@ -52,6 +52,33 @@ func (a *app) planTable(p *planner.Plan) {
 		return
 	}
 	a.printf("\nnext: upstep emit%s\n", a.sameFlags())
+}
+
+// preflightParts says what preflight asks, and on which roles.
+func preflightParts(p *planner.Plan) []string {
+	var out, versions, room []string
+	if len(p.Preflight) > 0 {
+		out = append(out, "checks on "+strings.Join(rolesOf(p.Preflight), ", "))
+	}
+	for i := range p.Roles {
+		r := &p.Roles[i]
+		if slices.ContainsFunc(r.Services, func(s string) bool { return p.ServiceByName(s).Probe != "" }) {
+			versions = append(versions, r.Name)
+		}
+		if needed := p.Room(r.Name); len(needed) > 0 {
+			room = append(room, r.Name+" ("+roomText(needed)+")")
+		}
+	}
+	if len(versions) > 0 {
+		out = append(out, "versions on "+strings.Join(versions, ", "))
+	}
+	if p.AllowDowngrade {
+		out = append(out, "downgrades allowed")
+	}
+	if len(room) > 0 {
+		out = append(out, "room on "+strings.Join(room, ", "))
+	}
+	return out
 }
 
 func ordering(n int) string {
@@ -92,6 +119,9 @@ func (a *app) sameFlags() string {
 		for _, v := range f.values {
 			b.WriteString(f.name + shellWord(v))
 		}
+	}
+	if a.allowDowngrade {
+		b.WriteString(" --allow-downgrade")
 	}
 	return b.String()
 }

@@ -78,7 +78,7 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	parent, name := filepath.Split(filepath.Clean(file))
 	w.Roles, whole = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
 
-	w.PartialRoles = !whole
+	w.PartialRoles, w.AllowDowngrade = !whole, a.allowDowngrade
 
 	if w.Inventory, err = a.readInventory(ctx); err != nil {
 		return planner.World{}, nil, err

@@ -83,6 +83,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.diff, "diff", false, "show how files change")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "after a failure begin what does not depend on it")
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
+	a.downgradeFlag(cmd)
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
 	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
 	f.add(cmd)
@@ -98,7 +99,7 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) error {
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
 	}
-	plan, tree, err := a.loadPlan(ctx, f.plan, f.exclude)
+	plan, tree, err := a.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
