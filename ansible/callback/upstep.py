@@ -807,6 +807,8 @@ class CallbackModule(CallbackBase):
             play.hosts = list(chosen)
             if set(h.name for h in inventory.get_hosts(play.hosts, order=play.order)) != set(chosen):
                 raise RuntimeError('Ansible did not take exactly the chosen hosts')
+        if lost:
+            play.max_fail_percentage = None  # an answer lets them pass; Ansible counts them in every play
         hosts = [h for h in (chosen or batch) if h not in lost]
         self._lasts = self._find_lasts(play)
         self._emit('play', play=name, unit=unit, hosts=hosts)
