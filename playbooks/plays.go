@@ -29,6 +29,11 @@ type play struct {
 // host stops all of them, and every later play.
 func allFail() []string { return []string{"any_errors_fatal: true"} }
 
+// allStop is that of plays with one task which asks what became of hosts of earlier plays.
+// With newer Ansible any_errors_fatal ends only the play where not all of its hosts fail
+// in it, and those that were lost before do not.
+func allStop() []string { return append(allFail(), "max_fail_percentage: 0") }
+
 // emit writes the play.
 func (r *renderer) emit(w *writer, p play) {
 	w.linef("")

@@ -42,15 +42,19 @@ func (r *renderer) preflight() {
 		p.body = func(w *writer) { r.delegated(w, role, asked[role.Name]) }
 		r.emit(w, p)
 	}
+	// Before the question: Ansible takes hosts out as they answer.
+	r.emit(w, play{
+		name: "Hosts that were lost on the way", hosts: groupName("*"), tags: []string{"upstep_preflight"},
+		body: func(w *writer) {
+			w.own(4, "Note them")
+			w.linef("      ansible.builtin.set_fact:")
+			w.linef("        upstep_lost: \"{{ %s }}\"", lostOf("ansible_play_hosts_all"))
+		},
+	})
 	// One play for all, so that nothing of what is wrong stays unsaid.
 	r.emit(w, play{
-		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allFail(),
+		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allStop(),
 		body: func(w *writer) {
-			// Before the question: Ansible takes hosts out as they answer.
-			w.own(4, "Hosts that were lost on the way")
-			w.linef("      ansible.builtin.set_fact:")
-			w.linef("        upstep_lost: \"{{ ansible_play_hosts_all | difference(ansible_play_hosts) }}\"")
-			w.linef("")
 			w.own(4, "Every host is ready")
 			w.linef("      ansible.builtin.assert:")
 			w.linef("        that:")

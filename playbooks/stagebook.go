@@ -175,14 +175,18 @@ func (r *renderer) freeTask(w *writer, u planner.Unit) {
 func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
 	pattern := groupsOf(units)
 	return play{
-		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allFail(),
+		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allStop(),
 		body: func(w *writer) {
 			w.own(4, "Every host has ended the step")
-			const lost = "ansible_play_hosts_all | difference(ansible_play_hosts)"
+			lost := lostOf("ansible_play_hosts_all")
 			lostAssert(w, 6, lost, "failed: {{ "+lost+" | join(', ') }}")
 		},
 	}
 }
+
+// lostOf is the Jinja expression of the hosts that have failed or gone, of those that should be
+// there, in their order: Ansible's own filters for sets keep none since 2.19.
+func lostOf(expected string) string { return expected + " | reject('in', ansible_play_hosts) | list" }
 
 // lostAssert writes the question whether hosts of the play have failed or gone.
 func lostAssert(w *writer, indent int, lost, msg string) {
@@ -356,7 +360,7 @@ func IsGate(task string) bool { return task == gateAll || task == gateBatch || t
 
 // gate stops the role where a host was lost, and names the hosts that are out of traffic.
 func (s stopping) gate(w *writer, name string) {
-	lost := s.expected + " | difference(ansible_play_hosts)"
+	lost := lostOf(s.expected)
 	msg := "failed: {{ " + lost + " | join(', ') }}"
 	switch {
 	case s.all:
@@ -499,7 +503,7 @@ func canaryCount(ro *planner.Rolling) string {
 func (r *renderer) canaryEnd(w *writer, base play, stage string, wave int, role string, ro *planner.Rolling) {
 	p := base
 	p.name = title(stage, wave, "all hosts") + ": " + role
-	p.failure = allFail()
+	p.failure = allStop()
 	p.services = nil
 	p.body = func(w *writer) {
 		w.own(4, "All hosts of "+role+" are done")
