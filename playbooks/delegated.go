@@ -179,7 +179,7 @@ func (r *renderer) silentFile(role *planner.Role, sites []site) string {
 		w.linef("      ansible.builtin.assert:")
 		w.linef("        that: upstep_missed | length == 0")
 		w.linef("        fail_msg: >-")
-		w.linef("          {%% for host in upstep_missed %%}{{ host }} does not answer:")
+		w.linef("          no answer from {%% for host in upstep_missed %%}{{ host }}:")
 		w.linef("          {{ upstep_silent[host] | regex_replace('^timed out waiting for [a-z ]+: ', '') }}{{ '' if loop.last else '; ' }}{%% endfor %%}")
 		w.linef("        quiet: true")
 		w.linef("      vars:")

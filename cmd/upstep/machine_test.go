@@ -16,17 +16,14 @@ import (
 func onMachine(t *testing.T, version string, space journal.Space, args ...string) (code int, said, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	for name, text := range map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"project/services/a.yaml": "service_name: a\nupgrade_tasks:\n  - {name: A, ansible.builtin.command: \"true\", tags: step1}\n",
 		"project/roles.yaml":      "- {name: A, hosts: h1, services: [a]}\n",
 		"project/inventory":       "h1\n",
 		"bin/ansible-inventory": "#!/bin/sh\ncase $* in *--version*) echo 'ansible-inventory " + version + "';; " +
 			"*) echo '{\"all\": {\"children\": [\"ungrouped\"]}, \"ungrouped\": {\"hosts\": [\"h1\"]}, \"_meta\": {\"hostvars\": {}}}';; esac\n",
 		"bin/ansible-playbook": "#!/bin/sh\necho it was started; exit 1\n",
-	} {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755)) //nolint:gosec // some are commands
-	}
+	})
 	t.Setenv("PATH", filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
 	var stdout, stderr bytes.Buffer
 	a := &app{stdout: &stdout, stderr: &stderr, space: func(string) (journal.Space, error) { return space, nil }}
