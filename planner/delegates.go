@@ -61,7 +61,7 @@ func (d Delegate) list() tasks.ListName {
 // On tells whether the task runs on hosts of a role that is rolling, or is not; of a
 // service whose own hosts are behind a carrier, or are not.
 func (d Delegate) On(rolling, behind bool) bool {
-	switch d.list() {
+	switch d.list() { //nolint:exhaustive // the others run on every role
 	case tasks.Drain, tasks.Restore:
 		return rolling && !behind
 	case tasks.Unlink, tasks.Establish:

@@ -64,8 +64,10 @@ func TestWhereTasksAreDelegatedTo(t *testing.T) {
 		"in a way of its own": {
 			"- {name: a, command: x, delegate_to: sw1, connection: local}\n- block: [{name: b, command: x, delegate_to: sw1}]\n  vars: {ansible_user: x}\n- {name: c, command: x, delegate_to: sw1, ignore_unreachable: true}\n- {name: d, command: x, delegate_to: sw1, ignore_unreachable: false}",
 			[]found{
-				{name: "a", to: "sw1", apart: "it says connection of its own"}, {name: "b", to: "sw1", apart: "it sets ansible_user"},
-				{name: "c", to: "sw1", apart: "it says ignore_unreachable"}, {name: "d", to: "sw1"},
+				{name: "a", to: "sw1", apart: "it says connection of its own"},
+				{name: "b", to: "sw1", apart: "it sets ansible_user"},
+				{name: "c", to: "sw1", apart: "it says ignore_unreachable"},
+				{name: "d", to: "sw1"},
 			},
 		},
 		"no text": {"- {name: a, command: x, delegate_to: [a]}\n- {name: b, command: x, delegate_to: }\n- {name: c, command: x, delegate_to: !unsafe '{{ a }}'}", nil},
