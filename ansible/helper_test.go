@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +29,16 @@ func needAnsible(t *testing.T) {
 			t.Skipf("SKIPPED: %s is not installed: apt-get install ansible-core", name)
 		}
 	}
+}
+
+// since tells whether the Ansible at hand is of that release of ansible-core or newer.
+func since(t *testing.T, minor int) bool {
+	t.Helper()
+	v, err := New(Options{}).Version(t.Context())
+	require.NoError(t, err)
+	n, err := strconv.Atoi(strings.Split(v, ".")[1])
+	require.NoError(t, err)
+	return n >= minor
 }
 
 // tree writes files, named by their path, into a new folder.

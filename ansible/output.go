@@ -25,7 +25,7 @@ var (
 	bothTried  = regexp.MustCompile(`^We were unable to read either as JSON nor YAML.*?(?:Syntax Error while loading YAML\.|$)`)
 	unknown    = regexp.MustCompile(`couldn't resolve module/action '([^']+)'`)
 	missing    = regexp.MustCompile(`Could not find or access '([^']+)'`)
-	noRole     = regexp.MustCompile(`^(the role '[^']+' was not found) in .*`)
+	noRole     = regexp.MustCompile(`^[Tt](he role '[^']+' was not found) in:? .*`)
 	freeText   = regexp.MustCompile(`^this task '([^']+)' has extra params`)
 )
 

@@ -120,7 +120,7 @@ func FuzzOutput(f *testing.F) {
 			require.GreaterOrEqual(t, s.line, 0)
 		}
 		for _, r := range reasons(warnings) {
-			New(Options{}).explainReason(&SourceError{}, r)
+			New(Options{}).explainReason(&SourceError{}, "", r)
 		}
 		require.LessOrEqual(t, len(strings.Join(errs, ""))+len(strings.Join(warnings, "")), len(stderr))
 		essential(stderr)

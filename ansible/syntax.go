@@ -123,7 +123,7 @@ func (c *checker) take(ctx context.Context, s said) (more bool, err error) {
 			s.path, s.line, s.column = at.path, at.line, at.column
 		}
 	}
-	f := Finding{Message: c.mirror.unname(noRole.ReplaceAllString(s.message, "$1"))}
+	f := Finding{Message: c.mirror.unname(noRole.ReplaceAllString(s.message, "t$1"))}
 	inside := false
 	if s.path != "" {
 		f.File, inside = c.mirror.name(s.path)

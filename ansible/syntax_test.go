@@ -87,27 +87,35 @@ func TestEveryProblemOfATreeIsFoundInOneCheck(t *testing.T) {
 	before := read(t, dir)
 	c, err := New(Options{}).SyntaxCheck(t.Context(), dir, []string{"upgrade.yml", "one.yml", "two.yml"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"two.yml:2 (what stands in the same block, play or file)"}, unchecked(c))
+	attribute := "two.yml:2" // the play; its line since 2.19
+	if since(t, 19) {
+		attribute = "two.yml:3"
+	}
+	require.Equal(t, []string{attribute + " (what stands in the same block, play or file)"}, unchecked(c))
 	require.Equal(t, before, read(t, dir), "the tree was changed")
 	got := strings.Join(lines(c), "\n")
 	for _, want := range []string{
 		`one.yml:10:7: unknown module "bash" | did you mean "ansible.builtin.shell"?`,
 		`two.yml:13:15: the role 'nowhere' was not found`,
-		`two.yml:2:3: 'hostss' is not a valid attribute for a Play`,
+		attribute + `:3: 'hostss' is not a valid attribute for a Play`,
 		`two.yml:10:7: unit/missing.yml does not exist`,
 		`two.yml:11:7: none.yml does not exist`,
 		`upgrade.yml:3:3: three.yml does not exist`,
 		`two.yml:17:11: unknown module "comand" | did you mean "ansible.builtin.command"?`,
 		`unit/one.yml:4:3: unknown module "exec" | did you mean "ansible.builtin.shell"?`,
 		`unit/one.yml:7:3: unknown module "no.such.module" | its collection must be installed: ansible-galaxy collection install no.such`,
-		`unit/one.yml:9:3: module "ansible.builtin.copy" takes no free text | give its parameters by name`,
 		`unit/one.yml:11:3: conflicting action statements`,
 	} {
 		require.Contains(t, got, want)
 	}
-	require.Len(t, c.Findings, 11)
 	require.NotContains(t, got, os.TempDir())
 	require.Equal(t, "exec", c.Findings[6].Module)
+	if since(t, 19) { // it sees free text only when the task runs
+		require.Len(t, c.Findings, 10)
+		return
+	}
+	require.Contains(t, got, `unit/one.yml:9:3: module "ansible.builtin.copy" takes no free text | give its parameters by name`)
+	require.Len(t, c.Findings, 11)
 }
 
 func TestACleanTreeHasNoFindings(t *testing.T) {
@@ -135,11 +143,14 @@ func TestAModuleOfTheProjectIsNotCalledUnknown(t *testing.T) {
 	})
 	c, err := New(Options{}).SyntaxCheck(t.Context(), dir, []string{"a.yml"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{
-		`a.yml:3:7: module "mine" takes no free text | give its parameters by name`,
+	want := []string{
 		`a.yml:4:7: unknown module "exec" | did you mean "ansible.builtin.shell"?`,
 		`a.yml:5:7: unknown module "exec" | did you mean "ansible.builtin.shell"?`,
-	}, lines(c))
+	}
+	if !since(t, 19) {
+		want = append([]string{`a.yml:3:7: module "mine" takes no free text | give its parameters by name`}, want...)
+	}
+	require.Equal(t, want, lines(c))
 }
 
 func TestAFileThatIsNoYAMLHidesOnlyItself(t *testing.T) {
@@ -314,5 +325,5 @@ func TestTheOtherUsesOfAnUnknownModuleAreFoundInTheSameRun(t *testing.T) {
 	require.Contains(t, lines(c)[3], "u.yml:2:3: ")
 	text, err := os.ReadFile(runs)
 	require.NoError(t, err)
-	require.Equal(t, 3, strings.Count(string(text), "run"), "one that finds it, one that asks for the module, one that is clean")
+	require.LessOrEqual(t, strings.Count(string(text), "run"), 3, "one that finds it, one that asks for the module before 2.19, one that is clean")
 }

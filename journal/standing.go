@@ -37,7 +37,7 @@ type HostStanding struct {
 
 // Standings derives where the hosts of a track stand, in the plan's order.
 func (p Progress) Standings(plan *planner.Plan, t planner.Track) []HostStanding {
-	members := plan.RoleByName(t.Role).Members
+	members := plan.TrackHosts(t)
 	out := make([]HostStanding, 0, len(members))
 	for _, h := range members {
 		out = append(out, HostStanding{h, t.Role, p.Standing(t.Parts, h)})

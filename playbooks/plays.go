@@ -29,6 +29,11 @@ type play struct {
 // host stops all of them, and every later play.
 func allFail() []string { return []string{"any_errors_fatal: true"} }
 
+// allStop is that of plays with one task which asks what became of hosts of earlier plays.
+// With newer Ansible any_errors_fatal ends only the play where not all of its hosts fail
+// in it, and those that were lost before do not.
+func allStop() []string { return append(allFail(), "max_fail_percentage: 0") }
+
 // emit writes the play.
 func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
@@ -112,7 +117,7 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 	return play{
 		name:     r.title(stage, wave, u) + ": " + u.Role + suffix(u.ID),
 		id:       u.ID,
-		hosts:    role.Hosts,
+		hosts:    only(role.Hosts, u.Hosts),
 		at:       role.Place,
 		own:      role.Play,
 		tags:     tags(stage, wave, u),
@@ -121,6 +126,14 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 		services: servicesOf(u),
 		body:     func(w *writer) { r.unitTasks(w, u) },
 	}
+}
+
+// only gives the pattern of some hosts, or of all where they are not named.
+func only(pattern string, hosts []string) string {
+	if len(hosts) == 0 {
+		return pattern
+	}
+	return strings.Join(hosts, ",")
 }
 
 // suffix is what tells a role's second unit of a step from its first.
@@ -180,6 +193,22 @@ func (r *renderer) unitTasks(w *writer, u planner.Unit) {
 	}
 	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
 	w.linef("      ansible.builtin.import_tasks: %s.yml", u.ID)
+	onHosts(w, u, 6)
+}
+
+// onHosts keeps a part of a track from hosts that it is not for.
+func onHosts(w *writer, u planner.Unit, indent int) {
+	if len(u.Hosts) > 0 {
+		w.linef("%swhen: inventory_hostname in [%s]", strings.Repeat(" ", indent), quotedList(u.Hosts))
+	}
+}
+
+func quotedList(names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = jinja(n)
+	}
+	return strings.Join(out, ", ")
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -278,7 +307,7 @@ func (r *renderer) wait(w *writer, name string, seconds int, when string, indent
 func (r *renderer) hostsPlay(name string) play {
 	role := r.role[name]
 	return play{
-		name: "Hosts of " + name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"always"}, failure: allFail(),
+		name: "Hosts of " + name, hosts: only(role.Hosts, r.concerned(name)), at: role.Place, own: role.Play, tags: []string{"always"}, failure: allFail(),
 		body: func(w *writer) {
 			tagGuard(w)
 			nameHosts(w, name)
@@ -286,6 +315,17 @@ func (r *renderer) hostsPlay(name string) play {
 		},
 	}
 }
+
+// concerned gives the hosts of a role that have something to do, where not all have.
+func (r *renderer) concerned(role string) []string {
+	if r.plan.Undo == "" {
+		return nil
+	}
+	return r.plan.WorkedOn(role)
+}
+
+// idle tells whether a role has nothing to take back.
+func (r *renderer) idle(role string) bool { return r.plan.Undo != "" && len(r.concerned(role)) == 0 }
 
 // tagGuard refuses tags of tasks, which would leave out draining, health gates and the
 // question for lost hosts.

@@ -21,9 +21,12 @@ func (r *renderer) preflight() {
 	asked := map[string][]site{}
 	for i := range r.plan.Roles {
 		role := &r.plan.Roles[i]
+		if r.idle(role.Name) {
+			continue
+		}
 		asked[role.Name] = r.sites(role)
 		u, has := units[role.Name]
-		p := preflightPlay("Preflight: "+role.Name, role, servicesOf(u))
+		p := r.preflightPlay("Preflight: "+role.Name, role, servicesOf(u))
 		p.id = Preflight + "/" + role.Name
 		p.body = func(w *writer) { r.preflightTasks(w, role, u, has, len(asked[role.Name]) > 0) }
 		r.emit(w, p)
@@ -34,20 +37,24 @@ func (r *renderer) preflight() {
 		if len(asked[role.Name]) == 0 {
 			continue
 		}
-		p := preflightPlay("Preflight: hosts that "+role.Name+" delegates to", role, nil)
+		p := r.preflightPlay("Preflight: hosts that "+role.Name+" delegates to", role, nil)
 		p.among = readyName(role.Name)
 		p.body = func(w *writer) { r.delegated(w, role, asked[role.Name]) }
 		r.emit(w, p)
 	}
+	// Before the question: Ansible takes hosts out as they answer.
+	r.emit(w, play{
+		name: "Hosts that were lost on the way", hosts: groupName("*"), tags: []string{"upstep_preflight"},
+		body: func(w *writer) {
+			w.own(4, "Note them")
+			w.linef("      ansible.builtin.set_fact:")
+			w.linef("        upstep_lost: \"{{ %s }}\"", lostOf("ansible_play_hosts_all"))
+		},
+	})
 	// One play for all, so that nothing of what is wrong stays unsaid.
 	r.emit(w, play{
-		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allFail(),
+		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allStop(),
 		body: func(w *writer) {
-			// Before the question: Ansible takes hosts out as they answer.
-			w.own(4, "Hosts that were lost on the way")
-			w.linef("      ansible.builtin.set_fact:")
-			w.linef("        upstep_lost: \"{{ ansible_play_hosts_all | difference(ansible_play_hosts) }}\"")
-			w.linef("")
 			w.own(4, "Every host is ready")
 			w.linef("      ansible.builtin.assert:")
 			w.linef("        that:")
@@ -64,9 +71,9 @@ func (r *renderer) preflight() {
 	r.write(PreflightBook, w)
 }
 
-func preflightPlay(name string, role *planner.Role, services []string) play {
+func (r *renderer) preflightPlay(name string, role *planner.Role, services []string) play {
 	return play{
-		name: name, hosts: role.Hosts, at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
+		name: name, hosts: only(role.Hosts, r.concerned(role.Name)), at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
 		vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: " + role.Name}, services: services,
 	}
 }

@@ -2,7 +2,10 @@ package playbooks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/upstep/upstep/planner"
 )
 
 // readme says what the tree is and how it is run by hand.
@@ -42,7 +45,9 @@ func (r *renderer) readme() string {
 		}
 	}
 	if len(p.Roles) > 0 {
-		commands = append(commands, [2]string{p.Roles[0].Name + ".yml", "one role, all its steps"})
+		if i := slices.IndexFunc(p.Roles, func(o planner.Role) bool { return !r.idle(o.Name) }); i >= 0 {
+			commands = append(commands, [2]string{p.Roles[i].Name + ".yml", "one role, all its steps"})
+		}
 	}
 	if len(p.Rollback) > 0 {
 		commands = append(commands, [2]string{"rollback.yml", "every rollback task, backwards"})

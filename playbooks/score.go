@@ -15,7 +15,8 @@ type Play struct {
 	Stage   string
 	Wave    int
 	Units   []planner.Unit
-	Batches bool // it comes once for each batch
+	Hosts   []string // that any of them works on, in their role's order
+	Batches bool     // it comes once for each batch
 }
 
 // RolePlays gives the plays of a role's playbook, in their order.
@@ -25,7 +26,7 @@ func RolePlays(p *planner.Plan, role string) []Play {
 		for _, w := range s.Waves {
 			one := func(u planner.Unit) {
 				if u.Role == role {
-					out = append(out, Play{ID: u.ID, Role: role, Stage: s.Name, Wave: w.Number, Units: []planner.Unit{u}})
+					out = append(out, Play{ID: u.ID, Role: role, Stage: s.Name, Wave: w.Number, Units: []planner.Unit{u}, Hosts: p.HostsOf(u)})
 				}
 			}
 			for _, st := range w.Steps {
@@ -38,7 +39,10 @@ func RolePlays(p *planner.Plan, role string) []Play {
 			}
 			for _, t := range w.Tracks {
 				if t.Role == role {
-					out = append(out, trackPlays(s.Name, w.Number, t, p.RoleByName(role).Rolling)...)
+					for _, pl := range trackPlays(s.Name, w.Number, t, p.RoleByName(role).Rolling) {
+						pl.Hosts = p.TrackHosts(t)
+						out = append(out, pl)
+					}
 				}
 			}
 		}

@@ -29,7 +29,7 @@ func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) 
 		}
 	}
 	for _, s := range stages {
-		name := s.Name
+		name := r.stageName(s)
 		if stage == "" {
 			name = backwards + s.Name
 		}
@@ -154,7 +154,11 @@ func roleOfHost(units []planner.Unit) []string {
 
 func (r *renderer) freeTask(w *writer, u planner.Unit) {
 	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
-	w.linef("      when: \"'%s' in group_names\"", groupName(u.Role))
+	if len(u.Hosts) > 0 {
+		onHosts(w, u, 6)
+	} else {
+		w.linef("      when: \"'%s' in group_names\"", groupName(u.Role))
+	}
 	w.linef("      ansible.builtin.include_tasks:")
 	w.linef("        file: %s.yml", u.ID)
 	if apply := blockLevel(r.role[u.Role].Play); len(apply) > 0 {
@@ -171,14 +175,18 @@ func (r *renderer) freeTask(w *writer, u planner.Unit) {
 func (r *renderer) lostPlay(stage string, wave int, units []planner.Unit) play {
 	pattern := groupsOf(units)
 	return play{
-		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allFail(),
+		name: r.title(stage, wave, units[0]) + ": no host was lost", hosts: pattern, at: r.role[units[0].Role].Place, tags: tags(stage, wave, units[0]), failure: allStop(),
 		body: func(w *writer) {
 			w.own(4, "Every host has ended the step")
-			const lost = "ansible_play_hosts_all | difference(ansible_play_hosts)"
+			lost := lostOf("ansible_play_hosts_all")
 			lostAssert(w, 6, lost, "failed: {{ "+lost+" | join(', ') }}")
 		},
 	}
 }
+
+// lostOf is the Jinja expression of the hosts that have failed or gone, of those that should be
+// there, in their order: Ansible's own filters for sets keep none since 2.19.
+func lostOf(expected string) string { return expected + " | reject('in', ansible_play_hosts) | list" }
 
 // lostAssert writes the question whether hosts of the play have failed or gone.
 func lostAssert(w *writer, indent int, lost, msg string) {
@@ -223,7 +231,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 	file := r.stepsFile(stage, wave.Number, t, steps)
 	base := play{
-		hosts: role.Hosts, at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
+		hosts: only(role.Hosts, r.trackHosts(t)), at: role.Place, own: role.Play, tags: tags(stage, wave.Number, steps[0])[:2], services: servicesOf(t.Parts...),
 		vars: append([]string{"step: 0", "upstep_role: " + t.Role}, stageVars(stage)...),
 	}
 	stopping := r.stopping(t, ro)
@@ -287,6 +295,22 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	}
 }
 
+// stageName is how plays name a stage: whether it goes forwards or backwards.
+func (r *renderer) stageName(s planner.Stage) string {
+	if r.plan.Undo != "" {
+		return backwards + s.Name
+	}
+	return s.Name
+}
+
+// trackHosts gives the hosts of a track that not all of its role take part in.
+func (r *renderer) trackHosts(t planner.Track) []string {
+	if r.plan.Undo == "" {
+		return nil
+	}
+	return r.plan.TrackHosts(t)
+}
+
 // parts takes in units, each with the handlers that it notifies: one that fails is seen
 // by the gate, and does not run only when the play has ended.
 func (r *renderer) parts(w *writer, units []planner.Unit) {
@@ -336,7 +360,7 @@ func IsGate(task string) bool { return task == gateAll || task == gateBatch || t
 
 // gate stops the role where a host was lost, and names the hosts that are out of traffic.
 func (s stopping) gate(w *writer, name string) {
-	lost := s.expected + " | difference(ansible_play_hosts)"
+	lost := lostOf(s.expected)
 	msg := "failed: {{ " + lost + " | join(', ') }}"
 	switch {
 	case s.all:
@@ -416,6 +440,7 @@ func (r *renderer) stepsFile(stage string, wave int, t planner.Track, steps []pl
 	for _, u := range steps {
 		w.linef("- name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)+r.stepName(u)))
 		w.linef("  ansible.builtin.import_tasks: %s.yml", u.ID[strings.LastIndex(u.ID, "/step")+1:])
+		onHosts(w, u, 2)
 		w.linef("  vars:")
 		w.linef("    step: %d", u.Step)
 		w.linef("")
@@ -478,7 +503,7 @@ func canaryCount(ro *planner.Rolling) string {
 func (r *renderer) canaryEnd(w *writer, base play, stage string, wave int, role string, ro *planner.Rolling) {
 	p := base
 	p.name = title(stage, wave, "all hosts") + ": " + role
-	p.failure = allFail()
+	p.failure = allStop()
 	p.services = nil
 	p.body = func(w *writer) {
 		w.own(4, "All hosts of "+role+" are done")

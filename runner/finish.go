@@ -83,7 +83,7 @@ func (r *run) said(p *play, lost, unknown []string, broken bool) string {
 
 // conclude decides what a play is after it, or one of its batches, was gone through.
 func (r *run) conclude(p *play, broken bool) {
-	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && len(p.batches) > 0 {
+	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && (len(p.batches) > 0 || r.again(p)) {
 		p.state = waiting // for its next batch
 		for _, u := range p.Units[:p.reached+1] {
 			r.record.unitEnded(u.ID, journal.Ended, r.Now()) // for these hosts
@@ -95,6 +95,24 @@ func (r *run) conclude(p *play, broken bool) {
 	if p.state == failed {
 		r.hold(p)
 	}
+}
+
+// again takes up hosts that could not leave traffic, once the role's others are done.
+// They have had the time to get rid of their sessions.
+func (r *run) again(p *play) bool {
+	if len(p.blocked) == 0 {
+		return false
+	}
+	is := func(h string) bool { return slices.Contains(p.blocked, h) }
+	p.batches = batches(p.blocked, r.Plan.RoleByName(p.Role).Rolling.Batches)
+	p.lost = slices.DeleteFunc(p.lost, is)
+	r.failures = slices.DeleteFunc(r.failures, func(f Failure) bool { return p.unit(f.Unit) >= 0 && slices.ContainsFunc(f.Hosts, is) })
+	r.report(event.Event{
+		Kind: event.Note, Stage: p.Stage, Unit: p.ID, Role: p.Role,
+		Message: "tried again at the end of " + p.Role + ", for they could not leave traffic: " + strings.Join(p.blocked, ", "),
+	})
+	p.retried, p.blocked = append(p.retried, p.blocked...), nil
+	return true
 }
 
 // hold lets nothing more begin behind a failure, unless the operator wants to go on.

@@ -68,7 +68,7 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 // withheld tells whether a play waits for every host to be done: what comes after the
 // upgrade is wrong where some hosts have not had it.
 func (r *run) withheld(p *play) bool {
-	if p.Stage != planner.PostUpgrade && p.Stage != playbooks.After {
+	if r.Plan.Undo != "" || p.Stage != planner.PostUpgrade && p.Stage != playbooks.After {
 		return false
 	}
 	return slices.ContainsFunc(r.score.plays, func(q *play) bool {

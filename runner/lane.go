@@ -32,6 +32,7 @@ type lane struct {
 	since   time.Time              // when that unit began
 	overdue bool                   // it took longer than it may, and its process is being ended
 	opened  bool                   // some play began in the process's life
+	dead    []string               // hosts that the process lost, and knows no more
 	left    bool                   // the process was told to end
 	early   map[string]event.Event // what took hosts out of the process before a play began
 	// rebooted are hosts whose facts are those of before.
@@ -123,6 +124,8 @@ func (r *run) atGate(ctx context.Context, l *lane, ready []*play) {
 		// A play before has hosts left, such as those of a batch that lost one: another
 		// process takes them.
 		r.answer(l, event.Answer{Do: event.Stop})
+	case len(p.batches) > 0 && slices.ContainsFunc(p.batches[0], func(h string) bool { return slices.Contains(l.dead, h) }):
+		r.answer(l, event.Answer{Do: event.Stop})
 	case slices.Contains(ready, p) && r.mayBegin(ctx, p):
 		r.begin(l, p)
 	}
@@ -195,6 +198,7 @@ func (r *run) laneOf(book string) *lane {
 func (r *run) start(ctx context.Context, l *lane) error {
 	r.number++
 	l.number, l.known, l.adopted, l.opened, l.left, l.overdue, l.early = r.number, 0, false, false, false, false, map[string]event.Event{}
+	l.dead = nil
 	l.folder = filepath.Join(r.Folder, fmt.Sprintf("%02d-%s", r.number, strings.TrimSuffix(l.book, ".yml")))
 	r.record.processStarted(journal.Process{Number: r.number, Book: l.book, Folder: l.folder, Started: r.Now()})
 	if err := r.record.commit(ctx); err != nil {
@@ -285,7 +289,7 @@ func (r *run) open(l *lane, p *play, hosts []string) {
 	for _, h := range hosts {
 		l.at[h] = &seat{unit: -1}
 	}
-	if p.Stage == planner.PostUpgrade {
+	if p.Stage == planner.PostUpgrade && r.Plan.Undo == "" {
 		r.record.postUpgrade()
 	}
 	l.reached, l.since, l.began, l.opened, l.trouble = 0, p.began, false, true, ""
@@ -414,8 +418,12 @@ func (r *run) lose(l *lane, e event.Event) {
 	if e.Kind == event.Unreachable {
 		state = journal.Unreachable
 	}
-	p.lost = append(p.lost, e.Host)
-	unit := p.Units[max(0, l.at[e.Host].unit)].ID
+	p.lost, l.dead = append(p.lost, e.Host), append(l.dead, e.Host)
+	at := p.Units[max(0, l.at[e.Host].unit)]
+	if p.Batches && at.Kind == planner.KindDrain && state == journal.Failed && !slices.Contains(p.retried, e.Host) {
+		p.blocked = append(p.blocked, e.Host)
+	}
+	unit := at.ID
 	r.record.host(unit, e.Host, journal.Host{
 		State: state, Changed: l.at[e.Host].changed, Ended: e.Time, Message: e.Message, Task: e.Task, Stderr: e.Stderr,
 	})

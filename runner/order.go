@@ -19,6 +19,8 @@ type play struct {
 	batches   [][]string // what is left of take, for plays in batches
 	active    []string   // hosts at work now
 	lost      []string   // hosts that failed it in this invocation
+	blocked   []string   // those of lost that could not leave traffic, and are tried again
+	retried   []string   // those that were tried again
 	began     time.Time
 	notBefore time.Time // holds the next batch back for a pause
 	reached   int       // the furthest of units that began in this invocation
@@ -68,7 +70,7 @@ func newScore(p *planner.Plan) *score {
 	of := map[string]*play{} // by unit
 	for i := range p.Roles {
 		for _, pl := range playbooks.RolePlays(p, p.Roles[i].Name) {
-			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), members: append([]string{}, p.Roles[i].Members...)}
+			n := &play{Play: pl, book: playbooks.RoleBook(pl.Role), members: append([]string{}, pl.Hosts...)}
 			s.byID[pl.ID] = n
 			for _, u := range pl.Units {
 				of[u.ID] = n

@@ -33,12 +33,17 @@ func (r *run) resume(ctx context.Context, stop <-chan string) error {
 		if err := r.adopt(ctx, stop); err != nil {
 			return err
 		}
-		values, err := r.Journal.Values(context.WithoutCancel(ctx), r.Run)
-		if err != nil {
-			return err
-		}
 		r.values = valueLog{}
-		r.values.add(0, values)
+		for _, run := range []journal.RunID{journal.RunID(r.Plan.Undo), r.Run} { // a rollback knows what the upgrade learned
+			if run == "" {
+				continue
+			}
+			values, err := r.Journal.Values(context.WithoutCancel(ctx), run)
+			if err != nil {
+				return err
+			}
+			r.values.add(0, values)
+		}
 	}
 	r.choose()
 	if err := r.narrow(); err != nil {
@@ -102,7 +107,7 @@ func (r *run) did(p *play, host string) bool {
 // takes.
 func (r *run) choose() {
 	for _, p := range r.score.plays {
-		p.state, p.lost, p.active, p.batches, p.began, p.reached = waiting, nil, nil, nil, time.Time{}, 0
+		p.state, p.lost, p.active, p.batches, p.began, p.reached, p.blocked, p.retried = waiting, nil, nil, nil, time.Time{}, 0, nil, nil
 		if p.members != nil {
 			r.chooseHosts(p)
 		} else if r.done.Units[p.ID].State.Passed() {

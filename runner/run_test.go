@@ -206,7 +206,7 @@ func (n *night) requireOrder(t testing.TB) {
 				}
 			}
 		}
-		s.Units(func(_ planner.Wave, u planner.Unit) { members[u.ID] = n.plan.RoleByName(u.Role).Members })
+		s.Units(func(_ planner.Wave, u planner.Unit) { members[u.ID] = n.plan.HostsOf(u) })
 	}
 	ended := map[string]bool{}
 	for _, line := range n.log {
@@ -463,6 +463,36 @@ func TestToleratedFailuresHoldBackWhatComesAfter(t *testing.T) {
 	require.NoError(t, a.err)
 	require.Equal(t, runner.Done, a.result.State)
 	require.Equal(t, 1, n.ran["after/1 manager"])
+}
+
+// TestAHostThatDoesNotDrainIsTriedAgainAtTheEnd has a host keep its sessions until the
+// role's others are done.
+func TestAHostThatDoesNotDrainIsTriedAgainAtTheEnd(t *testing.T) {
+	for _, stubborn := range []bool{false, true} {
+		n := newNight(t, project(t, write(t, strings.Replace(rolling, "batch: [1, 2]", "batch: [1, 2], max_failures: 1", 1)), rollingHosts))
+		tries := 0
+		n.fail = func(unit, host string) bool {
+			if unit != "non-control-plane/1/drain/Web" || host != "w2" {
+				return false
+			}
+			tries++
+			return stubborn || tries == 1
+		}
+		a := n.goOn(t, 0, false)
+		require.NoError(t, a.err)
+		require.Equal(t, 2, tries)
+		order := slices.DeleteFunc(slices.Clone(n.log), func(l string) bool { return !strings.HasPrefix(l, "end non-control-plane/1/restore/Web") })
+		if stubborn {
+			require.Equal(t, runner.Failing, a.result.State)
+			require.Len(t, a.result.Failures, 1)
+			require.Len(t, order, 4)
+			require.Zero(t, n.ran["after/1 manager"])
+			continue
+		}
+		require.Equal(t, runner.Done, a.result.State, a.result)
+		require.Equal(t, "end non-control-plane/1/restore/Web w2", order[4])
+		n.requireOnce(t)
+	}
 }
 
 func TestAPauseHoldsTheNextBatchBack(t *testing.T) {

@@ -193,7 +193,7 @@ func (r *run) end(ctx context.Context, res Result, err error) (Result, error) {
 func (r *run) hosts() []string {
 	var out []string
 	for _, role := range r.Plan.Roles {
-		for _, h := range role.Members {
+		for _, h := range r.Plan.WorkedOn(role.Name) {
 			if !slices.Contains(out, h) {
 				out = append(out, h)
 			}

@@ -5,7 +5,8 @@
 
 One line of JSON for each thing that happened is appended to the events file; upstep is
 woken by a newline over the socket. What must not reach a disk goes over the socket
-itself. Written for ansible-core 2.14 and later.
+itself. Written for ansible-core 2.14 and later; what differs between its versions stands
+in one section below.
 """
 
 from __future__ import (absolute_import, division, print_function)
@@ -38,6 +39,7 @@ try:  # what fails here must stop the process at its start, not let it run untol
     from urllib.parse import quote
     import yaml
     from ansible.module_utils.common.text.converters import to_text
+    from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import VaultLib
     from ansible.playbook.block import Block
     from ansible.playbook.handler import Handler
@@ -47,6 +49,10 @@ try:  # what fails here must stop the process at its start, not let it run untol
         from ansible.module_utils.common.json import AnsibleJSONEncoder
     except ImportError:
         from ansible.parsing.ajson import AnsibleJSONEncoder
+    try:
+        from ansible._internal._task import AddGroup, AddHost
+    except ImportError:
+        AddGroup = AddHost = None
     BROKEN = None
 except Exception:
     BROKEN = traceback.format_exc()
@@ -76,6 +82,7 @@ class Secrets(object):
         self._renew()
         if hasattr(os, 'register_at_fork'):  # another thread may hold the lock while a worker is forked
             os.register_at_fork(after_in_child=self._renew)
+        self._reading = threading.local()
         self._read = 0
         self._fd = -1
         if hasattr(os, 'memfd_create'):
@@ -110,9 +117,21 @@ class Secrets(object):
         else:
             self.add(str(value))
 
-    def decrypted(self, plain, whole):
+    def reading(self, method):
+        """Marks a method of the loader's that reads a file: what a vault gives there is
+        the text of the file."""
+        @functools.wraps(method)
+        def call(*args, **kwargs):
+            was, self._reading.file = getattr(self._reading, 'file', False), True
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self._reading.file = was
+        return call
+
+    def decrypted(self, plain):
         """Takes what a vault gave: one value, or the text of a file."""
-        plain = to_text(plain, errors='replace')
+        plain, whole = to_text(plain, errors='replace'), getattr(self._reading, 'file', False)
         if os.getpid() != self._pid:
             if self._fd >= 0:
                 data = plain.encode('utf-8', 'replace')
@@ -185,10 +204,52 @@ class Redacting(object):
         return getattr(self._stream, name)
 
 
+# What differs between versions of ansible-core: 2.14 to 2.18, 2.19, and 2.22.
+
 def of(result, name):
     """A part of a result: without underscore since 2.19."""
     value = getattr(result, name, NOTHING)
     return getattr(result, '_' + name) if value is NOTHING else value
+
+
+def names_registered(task):
+    """The names that a task registers: one, and several since 2.22."""
+    register = getattr(task, 'register', None) or ()
+    return [to_text(name) for name in ([register] if isinstance(register, (str, bytes)) else register)]
+
+
+def host_added(info):
+    """What add_host adds: a dictionary, and an object since 2.22."""
+    if AddHost is None or not isinstance(info, AddHost):
+        return info
+    return {'host_name': info.host_name, 'groups': list(info.parent_group_names or []), 'host_vars': dict(info.host_vars or {})}
+
+
+def add_host(add, inventory, info):
+    if AddHost is None:
+        return add(inventory, info, {})
+    return add(inventory, AddHost(
+        host_name=info['host_name'], host_vars=info.get('host_vars') or {}, parent_group_names=info.get('groups') or []))
+
+
+def group_added(host, about):
+    """The host that group_by adds to a group, the group's name, and those above it."""
+    if AddGroup is None or not isinstance(about, AddGroup):
+        return host.name, about.get('add_group'), about.get('parent_groups') or []
+    return host, about.group_name, list(about.parent_group_names or [])
+
+
+def add_group(add, inventory, host, name, parents):
+    if AddGroup is None:
+        return add(inventory, inventory.get_host(host), {'add_group': name, 'parent_groups': parents})
+    return add(inventory, host, AddGroup(group_name=name, parent_group_names=parents))
+
+
+def added_again(args, kwargs):
+    """Ansible adds what was added once more when it has read the inventory again."""
+    more = list(args) + list(kwargs.values())
+    return any(m is True or isinstance(m, dict) and m.get('refresh') for m in more)
+
 
 
 def now():
@@ -291,6 +352,8 @@ class CallbackModule(CallbackBase):
         self._started = {}  # (host, uuid): when
         self._lasts = set()
         self._notified = {}  # host: its handlers that will run
+        self._notifying = set()  # hosts of which a handler is called for
+        self._ahead = None   # how far Ansible's number of a try is ahead
         self._through = {}   # host: its unit, of which only handlers are left
         self._seen = {}     # host: name: the value that upstep knows of
         self._setters = {}  # (host, name): (place, no_log, registered)
@@ -324,12 +387,14 @@ class CallbackModule(CallbackBase):
         original = VaultLib.decrypt
 
         @functools.wraps(original)
-        def decrypt(this, vaulttext, *args, **kwargs):
-            plain = original(this, vaulttext, *args, **kwargs)
-            secrets.decrypted(plain, bool(args or kwargs.get('filename')))
+        def decrypt(*args, **kwargs):
+            plain = original(*args, **kwargs)
+            secrets.decrypted(plain)
             return plain
 
         VaultLib.decrypt = decrypt
+        for name in ('_get_file_contents', 'get_real_file'):
+            setattr(DataLoader, name, secrets.reading(getattr(DataLoader, name)))
         sys.stdout = Redacting(sys.stdout, secrets)
         sys.stderr = Redacting(sys.stderr, secrets)
         display = Display()
@@ -532,17 +597,15 @@ class CallbackModule(CallbackBase):
 
     # Variables
 
-    def _note_setter(self, host, task, fields, res, hidden):
+    def _note_setter(self, host, task, res, hidden):
         path, line, _unit = self._task(task)
         place = '%s:%d' % (path, line) if path else ''
-        for added in self._added:
-            if added[2] is None:
-                added[2:] = [place, hidden]
-        names = []
-        register = fields.get('register') or getattr(task, 'register', None)
-        if register:
-            names.append((to_text(register), True))
         action = to_text(task.action).rsplit('.', 1)[-1]
+        # Newer Ansible adds before the result is there, and others may come between.
+        for added in self._added:
+            if added[2] is None and (action == 'add_host' if added[0] == 'host' else action == 'group_by' and added[1][0] == host):
+                added[2:] = [place, hidden]
+        names = [(name, True) for name in names_registered(task)]
         if action == 'set_fact':
             facts = res.get('ansible_facts')
             for item in res.get('results') or []:
@@ -556,7 +619,7 @@ class CallbackModule(CallbackBase):
             self._hidden = True
         if not names:
             return
-        once = fields.get('run_once') or getattr(task, 'run_once', False)
+        once = getattr(task, 'run_once', False) is True
         hosts = [h.name for h in self._inventory().get_hosts(self._play.hosts)] if once else [host]
         for h in hosts:
             for name, registered in names:
@@ -573,7 +636,7 @@ class CallbackModule(CallbackBase):
         self._hidden = False
         for kind, about, place, no_log in self._added:
             host, name, value = about
-            told.append((kind, host, name, encode(value), bool(no_log), place))
+            told.append((kind, host, name, encode(value), hidden if no_log is None else no_log, place))
         self._added = []
         for host, facts in list(getattr(self._vm, '_nonpersistent_fact_cache', {}).items()):
             seen = self._seen.setdefault(host, {})
@@ -629,9 +692,9 @@ class CallbackModule(CallbackBase):
             if kind == '':
                 facts.setdefault(host, {})[name] = value
             elif kind == 'host':
-                self._add_host(inventory, value, {})
+                add_host(self._add_host, inventory, value)
             elif kind == 'group' and inventory.get_host(host) is not None:
-                self._add_group(inventory, inventory.get_host(host), dict(value or {}, add_group=name))
+                add_group(self._add_group, inventory, host, name, (value or {}).get('parent_groups') or [])
         for host, values in facts.items():
             self._vm.set_nonpersistent_facts(host, values)
             seen = self._seen.setdefault(host, {})
@@ -650,16 +713,17 @@ class CallbackModule(CallbackBase):
         self._add_host, self._add_group = kind.add_dynamic_host, kind.add_dynamic_group
         this = self
 
-        def add_dynamic_host(inventory, host_info, result_item, *args, **kwargs):
-            if host_info and not result_item.get('refresh'):
-                this._added.append(['host', (None, host_info.get('host_name'), host_info), None, False])
-            return this._add_host(inventory, host_info, result_item, *args, **kwargs)
+        def add_dynamic_host(inventory, info, *args, **kwargs):
+            if info and not added_again(args, kwargs):
+                about = host_added(info)
+                this._added.append(['host', (None, about.get('host_name'), about), None, None])
+            return this._add_host(inventory, info, *args, **kwargs)
 
-        def add_dynamic_group(inventory, host, result_item, *args, **kwargs):
-            if not result_item.get('refresh'):
-                about = {'parent_groups': result_item.get('parent_groups') or []}
-                this._added.append(['group', (host.name, result_item.get('add_group'), about), None, False])
-            return this._add_group(inventory, host, result_item, *args, **kwargs)
+        def add_dynamic_group(inventory, host, info, *args, **kwargs):
+            if not added_again((info,) + args, kwargs):
+                host_name, name, parents = group_added(host, info)
+                this._added.append(['group', (host_name, name, {'parent_groups': parents}), None, None])
+            return this._add_group(inventory, host, info, *args, **kwargs)
 
         kind.add_dynamic_host, kind.add_dynamic_group = add_dynamic_host, add_dynamic_group
 
@@ -708,7 +772,7 @@ class CallbackModule(CallbackBase):
     @guarded
     def v2_playbook_on_play_start(self, play):
         self._play, self._vm = play, play.get_variable_manager()
-        self._units, self._lasts, self._notified, self._through = {}, set(), {}, {}
+        self._units, self._lasts, self._notified, self._notifying, self._through = {}, set(), {}, set(), {}
         self._find_tqm()
         self._hook_inventory()
         self._flush()
@@ -745,6 +809,8 @@ class CallbackModule(CallbackBase):
             play.hosts = list(chosen)
             if set(h.name for h in inventory.get_hosts(play.hosts, order=play.order)) != set(chosen):
                 raise RuntimeError('Ansible did not take exactly the chosen hosts')
+        if lost:
+            play.max_fail_percentage = None  # an answer lets them pass; Ansible counts them in every play
         hosts = [h for h in (chosen or batch) if h not in lost]
         self._lasts = self._find_lasts(play)
         self._emit('play', play=name, unit=unit, hosts=hosts)
@@ -782,16 +848,16 @@ class CallbackModule(CallbackBase):
         self._emit('start', **self._about(host.name, task))
 
     def _tell(self, kind, result, item=False, ignored=False):
-        host, task = of(result, 'host').name, of(result, 'task')
-        res, fields = of(result, 'result') or {}, of(result, 'task_fields') or {}
-        hidden = 'censored' in res or fields.get('no_log') is True or getattr(task, 'no_log', None) is True or bool(res.get('_ansible_no_log'))
+        # What the worker made of the task's templates has come back with the task.
+        host, task, res = of(result, 'host').name, of(result, 'task'), of(result, 'result') or {}
+        hidden = 'censored' in res or getattr(task, 'no_log', None) is True or bool(res.get('_ansible_no_log'))
         about = self._about(host, task)
-        delegated = fields.get('delegate_to') or getattr(task, 'delegate_to', None)
+        delegated = getattr(task, 'delegate_to', None)
         about['delegate'] = to_text(delegated) if delegated else None
         if kind == 'retry':
-            about.update(try_=res.get('attempts'), tries=res.get('retries'))
+            about.update(try_=self._try(res), tries=res.get('retries'))
         elif not item:
-            self._note_setter(host, task, fields, res, hidden)
+            self._note_setter(host, task, res, hidden)
             started = self._started.pop((host, task._uuid), None)
             if started is not None:
                 about['seconds'] = round(time.monotonic() - started, 6)
@@ -800,7 +866,7 @@ class CallbackModule(CallbackBase):
         elif kind == 'unreachable':
             about.update(ignored=ignored)
         if not item and kind != 'retry':
-            about['last'] = self._last(host, task, about['unit'], about.get('rescued'))
+            about['last'] = self._last(kind, host, task, about['unit'], about.get('rescued'))
         if hidden:
             about.update(no_log=True, message=NO_LOG)
         else:
@@ -809,15 +875,30 @@ class CallbackModule(CallbackBase):
             about.update(self._words(kind, res))
         self._emit(kind, **about)
 
-    def _last(self, host, task, unit, rescued):
+    def _try(self, res):
+        """The number of the try that failed. The first that is told in a process is of a
+        first try: since 2.22 it comes with the number of the next."""
+        n = res.get('attempts') or 0
+        if self._ahead is None:
+            self._ahead = n - 1
+        return n - self._ahead
+
+    def _last(self, kind, host, task, unit, rescued):
         waiting = self._notified.get(host)
-        if waiting and isinstance(task, Handler):
+        if isinstance(task, Handler):
+            if not waiting:
+                return False
             waiting.discard(task._uuid)
-            return not waiting and self._through.get(host) == unit
+            if waiting:
+                return False
+            self._notifying.discard(host)
+            return self._through.get(host) == unit
+        if kind == 'changed' and getattr(task, 'notify', None):
+            self._notifying.add(host)  # newer Ansible tells which handlers only when they are flushed
         if task._uuid not in self._lasts or rescued:
             return False
         self._through[host] = unit
-        return not waiting
+        return not waiting and host not in self._notifying
 
     @guarded
     def v2_playbook_on_notify(self, handler, host):
@@ -851,12 +932,11 @@ class CallbackModule(CallbackBase):
 
     @guarded
     def v2_runner_on_unreachable(self, result):
-        task, fields = of(result, 'task'), of(result, 'task_fields') or {}
-        self._tell('unreachable', result, ignored=(fields.get('ignore_unreachable') or getattr(task, 'ignore_unreachable', None)) is True)
+        self._tell('unreachable', result, ignored=getattr(of(result, 'task'), 'ignore_unreachable', None) is True)
 
     @guarded
     def v2_runner_item_on_failed(self, result):
-        self._tell('failed', result, item=True, ignored=bool((of(result, 'task_fields') or {}).get('ignore_errors')))
+        self._tell('failed', result, item=True, ignored=getattr(of(result, 'task'), 'ignore_errors', None) is True)
 
     @guarded
     def v2_runner_retry(self, result):

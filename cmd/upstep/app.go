@@ -193,7 +193,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 	f.StringArrayVarP(&a.inventory, "inventory", "i", nil, "Ansible inventory, may be repeated (default inventory, inventory.yaml, inventory.yml, inventory.ini or hosts if one is there; none: plan without hosts)")
 	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
 	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
-	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.rollbackCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
 	root.AddCommand(a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand())
 	wordFlags(root)
 	return root

@@ -56,7 +56,8 @@ command, how long each unit took, what was skipped by hand and what was asked of
 // runRecord is a run in the list of runs.
 type runRecord struct {
 	Run     journal.RunID `json:"run"`
-	Plan    string        `json:"plan,omitempty"` // its name
+	Plan    string        `json:"plan,omitempty"`       // its name
+	Undo    string        `json:"takes_back,omitempty"` // the run that it takes back
 	State   string        `json:"state"`
 	Began   time.Time     `json:"began"`
 	Ended   time.Time     `json:"ended,omitzero"`
@@ -80,7 +81,7 @@ type runDetail struct {
 func (acc *account) detail() runDetail {
 	r := runDetail{
 		runRecord: runRecord{
-			Run: acc.run.ID, Plan: acc.run.Plan, State: acc.state(), Began: acc.run.Started, Ended: acc.run.Ended,
+			Run: acc.run.ID, Plan: acc.run.Plan, Undo: acc.plan.Undo, State: acc.state(), Began: acc.run.Started, Ended: acc.run.Ended,
 			Seconds: acc.worked(time.Now()).Seconds(), By: acc.run.Who,
 		},
 		Invocations: acc.invocations, List: []unitStatus{}, Skips: acc.done.Skips, Requests: acc.requests,
@@ -131,7 +132,11 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 		t := newTable()
 		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
 		for _, r := range list {
-			t.AppendRow(table.Row{r.Run, r.State, r.Began.Local().Format("2006-01-02 15:04"), duration(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+			state := r.State
+			if r.Undo != "" {
+				state += ", takes back " + r.Undo
+			}
+			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), took(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
 		}
 		a.printTable(t)
 	})
@@ -150,7 +155,7 @@ func (a *app) historyOf(ctx context.Context, j *journal.Journal, run string) err
 // detailTable shows what there is to tell of a run.
 func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("run %s%s: %s\n", d.Run, of(d.Plan), d.State)
-	a.printf("  began %s, %s at work; %d of %s done\n", moment(d.Began), duration(d.Seconds), d.Done, plural(d.Units, "unit"))
+	a.printf("  began %s; %d of %s done\n", worked(d.Began, d.Seconds), d.Done, plural(d.Units, "unit"))
 	a.printf("\ncommands\n")
 	for _, i := range d.Invocations {
 		a.paragraph("  ", fmt.Sprintf("%d. %s  %s", i.Number, moment(i.Started), a.ended(acc, i)))
@@ -158,14 +163,11 @@ func (a *app) detailTable(acc *account, d runDetail) {
 	a.printf("\nunits\n")
 	t := newTable()
 	for _, u := range d.List {
-		took, passed := "", ""
-		if u.Seconds > 0 {
-			took = duration(u.Seconds)
-		}
+		passed := ""
 		if u.Hosts > 0 {
 			passed = fmt.Sprintf("%d/%d", u.Passed, u.Hosts)
 		}
-		t.AppendRow(table.Row{u.Unit, u.State, passed, took})
+		t.AppendRow(table.Row{u.Unit, u.State, passed, took(u.Seconds)})
 	}
 	a.printTable(t)
 	a.skipped(d.Skips)
@@ -179,6 +181,14 @@ func (a *app) detailTable(acc *account, d runDetail) {
 			a.paragraph("  ", fmt.Sprintf("%s  %s, by %s", moment(q.At), text, by(q.Who)))
 		}
 	}
+}
+
+// took is a duration as a table shows it, as far as it is known.
+func took(seconds float64) string {
+	if seconds <= 0 {
+		return ""
+	}
+	return duration(seconds)
 }
 
 // ended says how a command ended, or that it is at work.

@@ -91,7 +91,7 @@ func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
 			l.of[u.ID] = s
 		}
 		if r := p.RoleByName(pl.Role); r != nil {
-			s.members, s.rolling = r.Members, r.Rolling != nil
+			s.members, s.rolling = pl.Hosts, r.Rolling != nil
 		}
 		return s
 	}
@@ -208,8 +208,9 @@ func (l *ledger) take(e event.Event) {
 		l.check.take(e)
 		return
 	}
-	if e.Kind != event.Note && e.Kind != event.RunStart {
-		l.check.over = true
+	switch e.Kind { //nolint:exhaustive // others may come of processes that were taken over
+	case event.StageStart, event.UnitStart, event.Wait, event.RunEnd:
+		l.check.over = !l.check.began.IsZero()
 	}
 	s := l.of[e.Unit]
 	switch {

@@ -18,6 +18,9 @@ func (a *app) planTable(p *planner.Plan) {
 	if name == "" {
 		name = "upgrade"
 	}
+	if p.Undo != "" {
+		name = "rollback of run " + p.Undo
+	}
 	a.printf("%s: %s\n", name, p.Summary())
 	for _, in := range p.Inputs {
 		a.printf("  %s = %s\n", in.Name, in.Value)
@@ -41,8 +44,12 @@ func (a *app) planTable(p *planner.Plan) {
 	a.rolesTable(p)
 	a.notes("ignored", p.Ignored)
 	a.notes("to know", p.Notes)
-	if n := stepOnly(p); n > 0 {
+	if n := stepOnly(p); n > 0 && p.Undo == "" {
 		a.printf("\n%s within steps only; `upstep explain SERVICE` tells which\n", ordering(n))
+	}
+	if p.Undo != "" {
+		a.printf("\nnext: upstep rollback %s%s\n", p.Undo, a.sameFlags())
+		return
 	}
 	a.printf("\nnext: upstep emit%s\n", a.sameFlags())
 }
@@ -214,7 +221,7 @@ func (a *app) stepLine(p *planner.Plan, st planner.Step) string {
 		case u.Once:
 			b.WriteString(" (once)")
 		case p.HostsKnown && i == slices.IndexFunc(st.Units, func(o planner.Unit) bool { return o.Role == u.Role }):
-			b.WriteString(" " + plural(len(p.RoleByName(u.Role).Members), "host"))
+			b.WriteString(" " + plural(len(p.HostsOf(u)), "host"))
 		}
 	}
 	return b.String()
@@ -236,9 +243,9 @@ func trackLine(p *planner.Plan, tr planner.Track) string {
 	}
 	text := tr.Role
 	if p.HostsKnown {
-		text += " " + plural(len(role.Members), "host")
+		text += " " + plural(len(p.TrackHosts(tr)), "host")
 	}
-	if len(ro.Batches) > 0 {
+	if len(ro.Batches) > 0 && p.Undo == "" {
 		var sizes []string
 		for _, b := range ro.Batches {
 			sizes = append(sizes, fmt.Sprint(len(b)))
@@ -280,11 +287,15 @@ func (a *app) rolesTable(p *planner.Plan) {
 	t := newTable()
 	for i := range p.Roles {
 		r := &p.Roles[i]
+		members := p.WorkedOn(r.Name)
+		if p.Undo != "" && len(members) == 0 {
+			continue
+		}
 		hosts := r.Hosts
 		if p.HostsKnown {
-			hosts = plural(len(r.Members), "host")
-			if len(r.Members) > 0 {
-				hosts += ": " + shortened(r.Members, 4)
+			hosts = plural(len(members), "host")
+			if len(members) > 0 {
+				hosts += ": " + shortened(members, 4)
 			} else if r.Optional {
 				hosts += " (optional)"
 			}

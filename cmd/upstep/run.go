@@ -91,7 +91,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 }
 
 // run runs the plan of the project, and fills in how it ended.
-func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
+func (a *app) run(ctx context.Context, o *outcome, v runView) error {
 	f := o.flags
 	switch runner.Pause(f.pauseAfter) {
 	case runner.NoPause, runner.PauseStage, runner.PauseWave, runner.PauseBatch:
@@ -103,6 +103,13 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 	if err != nil {
 		return err
 	}
+	o.flags = f
+	return a.carryOut(ctx, plan, tree, o, v)
+}
+
+// carryOut begins or goes on with a run of a plan, and fills in how it ended.
+func (a *app) carryOut(ctx context.Context, plan *planner.Plan, tree *playbooks.Tree, o *outcome, v runView) (err error) {
+	f := o.flags
 	if f.Selection, err = a.choose(f, plan); err != nil {
 		return err
 	}
@@ -230,6 +237,17 @@ func (s *invocation) choose(ctx context.Context, current *journal.Run, doc []byt
 		}
 	}
 	var err error
+	if current != nil {
+		before, err := planOf(ctx, s.journal, current.ID)
+		switch {
+		case err != nil:
+			return err
+		case s.plan.Undo != "" && before.Undo != s.plan.Undo:
+			s.flags.fresh = true // what is taken back does not go on
+		case s.plan.Undo == "" && before.Undo != "" && !s.flags.fresh:
+			return s.errUndoing(current.ID, before.Undo)
+		}
+	}
 	if current != nil && !s.flags.fresh {
 		s.run = current.ID
 		if err := s.compare(ctx); err != nil {
@@ -239,13 +257,15 @@ func (s *invocation) choose(ctx context.Context, current *journal.Run, doc []byt
 		return err
 	}
 	if current != nil {
-		s.errorf("run %s is left unfinished\n", current.ID)
+		if string(current.ID) != s.plan.Undo {
+			s.errorf("run %s is left unfinished\n", current.ID)
+		}
 		if err := s.journal.Write(ctx, current.ID, func(t *journal.Tx) error { t.RunState(journal.Abandoned, time.Now()); return nil }); err != nil {
 			return err
 		}
 	}
 	s.number = 1
-	s.run, err = s.journal.Begin(ctx, s.plan.Name, doc, inv)
+	s.run, err = s.journal.Begin(ctx, titleOf(s.plan), doc, inv)
 	return err
 }
 
@@ -258,7 +278,7 @@ func (e doneError) Error() string {
 
 // refuseDone refuses a plan that a run has carried out.
 func (s *invocation) refuseDone(ctx context.Context, latest *journal.Run) error {
-	before, err := s.followed(ctx, latest.ID)
+	before, err := planOf(ctx, s.journal, latest.ID)
 	if err != nil {
 		return err
 	}
@@ -272,22 +292,30 @@ func (s *invocation) refuseDone(ctx context.Context, latest *journal.Run) error 
 	return nil
 }
 
-// followed gives the plan that a run followed last.
-func (s *invocation) followed(ctx context.Context, run journal.RunID) (*planner.Plan, error) {
-	list, err := s.journal.Invocations(ctx, run)
+// planOf gives the plan that a run followed last.
+func planOf(ctx context.Context, j *journal.Journal, run journal.RunID) (*planner.Plan, error) {
+	list, err := j.Invocations(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := s.journal.Plan(ctx, list[len(list)-1].Plan)
+	doc, err := j.Plan(ctx, list[len(list)-1].Plan)
 	if err != nil {
 		return nil, err
 	}
 	return planner.Decode(doc)
 }
 
+// titleOf names a plan in the list of runs.
+func titleOf(p *planner.Plan) string {
+	if p.Undo != "" {
+		return strings.TrimSpace(p.Name + " back from " + p.Undo)
+	}
+	return p.Name
+}
+
 // compare refuses to go on with a run by a plan that says otherwise of what it did.
 func (s *invocation) compare(ctx context.Context) error {
-	before, err := s.followed(ctx, s.run)
+	before, err := planOf(ctx, s.journal, s.run)
 	if err != nil {
 		return err
 	}
@@ -333,7 +361,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	if s.journal != nil {
 		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
-		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
+		o.ledger.known, _ = s.journal.Durations(ctx, titleOf(s.plan))
 	}
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,

@@ -160,7 +160,11 @@ func (o *outcome) already(done doneError) error {
 func (o *outcome) next() string {
 	f := o.flags
 	var b strings.Builder
-	b.WriteString("upstep run")
+	if o.plan != nil && o.plan.Undo != "" {
+		b.WriteString("upstep rollback " + o.plan.Undo)
+	} else {
+		b.WriteString("upstep run")
+	}
 	if o.nothing != nil || o.over && o.result.State == runner.Done {
 		b.WriteString(" --new")
 	}

@@ -498,9 +498,11 @@ func TestFailureOfThePreflightIsToldOnce(t *testing.T) {
 	v := newPlainView(&out, time.UTC)
 	l := newLedger(rec.plan, journal.Progress{}, start)
 	for _, e := range []event.Event{
-		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true), // two checks
+		{Kind: event.UnitEnd, Unit: "non-control-plane/1/Web", Time: start, State: "ended"}, // of a process that was taken over
+		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true),          // two checks
 		at(3, "", "web1", false),                          // what they said, again
 		at(3, "", "web2", false), at(4, "", "web2", true), // lost in the end only
+		{Kind: event.RunEnd, Time: start.Add(5 * time.Second), State: "preflight_failed"},
 	} {
 		l.take(e)
 		v.report(l, e)
@@ -510,7 +512,10 @@ func TestFailureOfThePreflightIsToldOnce(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		told = append(told, strings.Join(strings.Fields(line)[1:min(4, len(strings.Fields(line)))], " "))
 	}
-	require.Equal(t, []string{"begins preflight", "failed preflight/Web web1:", "failed preflight/Web web1:", "failed preflight web2:", "failed preflight web2:"}, told, out.String())
+	require.Equal(t, []string{
+		"ended non-control-plane/1/Web 0", "begins preflight", "failed preflight/Web web1:", "failed preflight/Web web1:",
+		"failed preflight web2:", "failed preflight web2:", "failed preflight 2",
+	}, told, out.String())
 }
 
 func TestFailureOfACheckNamesNoLogThatIsGone(t *testing.T) {

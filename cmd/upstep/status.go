@@ -299,8 +299,8 @@ func (acc *account) tally(u planner.Unit) unitStatus {
 
 // members gives the hosts of a unit, in the plan's order.
 func (acc *account) members(u planner.Unit) []string {
-	if role := acc.plan.RoleByName(u.Role); role != nil {
-		return role.Members
+	if u.Role != "" {
+		return acc.plan.HostsOf(u)
 	}
 	var out []string
 	for h := range acc.done.Units[u.ID].Hosts {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/upstep/upstep/journal"
 )
@@ -18,7 +19,7 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 	if s.Owner != nil {
 		a.paragraph("  ", fmt.Sprintf("%s, pid %d, since %s: %s", by(s.Owner.Who), s.Owner.PID, moment(s.Owner.Since), typedAs(s.Owner.Who)))
 	}
-	a.printf("  began %s, %s at work\n", moment(s.Began), duration(s.Seconds))
+	a.printf("  began %s\n", worked(s.Began, s.Seconds))
 	if s.Owner == nil {
 		a.paragraph("  ", ending(s.Last))
 	}
@@ -45,6 +46,16 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 	if len(s.Next) > 0 {
 		a.printf("\nnext: %s\n", strings.Join(s.Next, "\n  then "))
 	}
+}
+
+// worked says when a run began and how long commands worked on it; of one that was killed
+// nobody knows.
+func worked(began time.Time, seconds float64) string {
+	text := moment(began)
+	if seconds > 0 {
+		text += ", " + duration(seconds) + " at work"
+	}
+	return text
 }
 
 func of(plan string) string {
