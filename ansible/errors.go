@@ -32,6 +32,19 @@ func (e *SourceError) Error() string { return "inventory " + e.String() + ": " +
 // Hint says how to mend it, or is empty.
 func (e *SourceError) Hint() string { return e.hint }
 
+// NotLoadedError says that ansible-playbook runs, or ran, without upstep's plugin, so that
+// nothing held its plays. It has been ended; what it did on hosts is unknown.
+type NotLoadedError struct{ Why string } // Ansible's own reason; "" when it gave none
+
+// Error says so, and why.
+func (e *NotLoadedError) Error() string {
+	if e.Why == "" {
+		return "Ansible did not load upstep's plugin and did not say why; whatever starts it as ansible-playbook must " +
+			"leave ANSIBLE_CALLBACK_PLUGINS, the UPSTEP_ variables and the open files 3 and 4 as they are"
+	}
+	return "Ansible did not load upstep's plugin: " + e.Why
+}
+
 // InterruptedError says that a command was ended because its context was. It is the
 // context's error, and its cause where there is one.
 type InterruptedError struct {

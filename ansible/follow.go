@@ -38,6 +38,8 @@ type Process struct {
 	waiting bool // a gate was given out and is not answered
 
 	told, stopped, began bool
+	heard                bool  // an event was read, so that the callback is there
+	fault                error // it is not
 }
 
 // told is an event and where it ends in the events file.
@@ -109,6 +111,9 @@ func (p *Process) Next(ctx context.Context) (event.Event, int64, error) {
 	defer p.next.Unlock()
 	for {
 		e, done, err := p.ready()
+		if fault := p.listen(errors.Is(err, io.EOF)); fault != nil {
+			return event.Event{}, 0, fault
+		}
 		if done || err != nil {
 			return e.event, e.behind, err
 		}
@@ -116,6 +121,23 @@ func (p *Process) Next(ctx context.Context) (event.Event, int64, error) {
 			return event.Event{}, 0, err
 		}
 	}
+}
+
+// listen ends a process whose plays nothing holds. over says that it has ended.
+func (p *Process) listen(over bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard || p.fault != nil || p.ended && !over { // or it was closed
+		return p.fault
+	}
+	if p.fault = p.unheld(over); p.fault == nil {
+		return nil
+	}
+	p.began = true // for all that is known
+	p.mu.Unlock()
+	_ = p.Terminate(lostGrace)
+	p.mu.Lock()
+	return p.fault
 }
 
 // ready gives an event that is there already.
@@ -210,6 +232,7 @@ func (p *Process) lines(end int64) ([]told, error) {
 // read reads one line; one that can't be read is told, not passed over.
 func (p *Process) read(line []byte) event.Event {
 	var e event.Event
+	p.heard = true
 	if err := json.Unmarshal(line, &e); err != nil {
 		return event.Event{Kind: event.Note, State: "failed", Message: fmt.Sprintf("an event can't be read: %v", err)}
 	}
@@ -258,8 +281,23 @@ func (p *Process) drain(over bool) []told {
 	}
 }
 
-// wake waits until there may be something new.
+// wake waits until there may be something new; not for long while nothing was heard.
 func (p *Process) wake(ctx context.Context) error {
+	p.mu.Lock()
+	heard := p.heard
+	p.mu.Unlock()
+	if heard {
+		return p.doze(ctx)
+	}
+	brief, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if err := p.doze(brief); err != nil && brief.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *Process) doze(ctx context.Context) error {
 	p.mu.Lock()
 	conn, alone := p.conn, p.alone
 	p.mu.Unlock()

@@ -242,7 +242,7 @@ func TestStopEndsTheProcessAtOnceAndLeavesNothing(t *testing.T) {
 			found := p.sessions()
 			require.Len(t, found, 1)
 			end(p)
-			ctx := within(t, time.Second)
+			ctx := within(t, 5*time.Second)
 			for {
 				if _, _, err = p.Next(ctx); err != nil {
 					break

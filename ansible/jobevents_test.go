@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,6 +66,12 @@ func TestEveryKindOfResultIsTold(t *testing.T) {
   ansible.builtin.command: sh -c 'echo hunter2-pass; exit 1'
   no_log: true
   ignore_errors: true
+- name: Hidden reason
+  ansible.builtin.fail:
+    msg: "{{ ['hunter', 3] | join }} because of {{ item }}"
+  loop: [it]
+  no_log: true
+  ignore_errors: true
 - name: Fine
   ansible.builtin.debug:
     msg: fine
@@ -88,6 +95,7 @@ func TestEveryKindOfResultIsTold(t *testing.T) {
 		"failed h1 Saved" + at + " rescued", "ok h1 Saving" + at,
 		"ok h1 Taken in" + at, "changed h1 Within unit=s/1/step0/Web.more",
 		"failed h1 Hidden" + at + " ignored",
+		"failed h1 Hidden reason" + at + " ignored", "failed h1 Hidden reason" + at + " ignored",
 		"ok h1 Fine" + at + " last",
 		"unreachable h1 Lost unit=s/1/step1/Web last",
 	}, results(all))
@@ -115,10 +123,10 @@ func TestEveryKindOfResultIsTold(t *testing.T) {
 	require.Positive(t, tried.Seconds)
 	require.WithinDuration(t, time.Now(), tried.Time, time.Minute)
 	require.Contains(t, find(event.Unreachable, "Lost").Message, "Connection refused")
-	require.Len(t, only(all, event.Start), len(only(all, event.OK, event.Changed, event.Skipped, event.Failed, event.Unreachable))-1)
+	require.Len(t, only(all, event.Start), len(only(all, event.OK, event.Changed, event.Skipped, event.Failed, event.Unreachable))-2) // two are of items
 	require.Equal(t, 4, p.Outcome().Code)
 	require.Empty(t, only(all, event.Note))
-	nowhere(t, p.folder, "hunter2")
+	nowhere(t, p.folder, "hunter2", "hunter3")
 }
 
 func TestTheUnitOfATask(t *testing.T) {
@@ -255,6 +263,69 @@ func TestACallbackThatFailsIsToldAndStopsTheRun(t *testing.T) {
 	}
 }
 
+// unheld requires that a process is ended for want of the callback.
+func unheld(t *testing.T, s *stage, p *Process, why string) {
+	t.Helper()
+	ctx := within(t, 20*time.Second)
+	_, _, err := p.Next(ctx)
+	var e *NotLoadedError
+	require.ErrorAs(t, err, &e, p.Outcome().Output)
+	require.Regexp(t, why, err.Error())
+	_, _, again := p.Next(ctx)
+	require.Equal(t, err, again)
+	require.Eventually(t, func() bool { return !p.Running() }, 2*time.Second, 10*time.Millisecond)
+	o := p.Outcome()
+	require.True(t, o.Began, "what it did is unknown")
+	require.False(t, o.Known)
+	require.Equal(t, err, o.Fault)
+	require.Empty(t, s.marks("two"))
+}
+
+const endless = "    - ansible.builtin.command: sleep 30\n"
+
+func TestAnAnsibleThatCantLoadTheCallbackIsEnded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ plugin, why string }{
+		"no Python":   {"def x(:\n", `Ansible did not load upstep's plugin: cannot load: invalid syntax \(upstep.py, line 1\)`},
+		"no class":    {"# none\n", `plugin: as it seems to be invalid: module .* has no attribute 'CallbackModule'`},
+		"no callback": {"class CallbackModule:\n    pass\n", "Ansible did not load upstep's plugin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := onStage(t, 1, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", endless+mark("two"))}, Options{})
+			s.tool.plugin = []byte(c.plugin)
+			unheld(t, s, s.start("run.yml"), c.why)
+		})
+	}
+}
+
+func TestAnAnsibleThatKnowsNothingOfTheCallbackIsEnded(t *testing.T) {
+	for name, c := range map[string]struct{ env, task string }{
+		"it is not told where the plugin is": {"-u ANSIBLE_CALLBACK_PLUGINS", endless + mark("two")},
+		"nor that upstep asks":               {"-u UPSTEP_EVENTS", endless + mark("two")},
+		"and prints nothing":                 {"-u UPSTEP_EVENTS ANSIBLE_CALLBACK_PLUGINS=cb ANSIBLE_STDOUT_CALLBACK=mute", mark("one")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needAnsible(t)
+			fake(t, "ansible-playbook", "PATH=${PATH#*:} exec env "+c.env+" ansible-playbook \"$@\"\n")
+			s := onStage(t, 1, map[string]string{
+				"run.yml": play("One", "s/1/step0/Web", "", c.task),
+				"/cb/mute.py": `DOCUMENTATION = '''
+    name: mute
+    type: stdout
+    short_description: says nothing
+'''
+from ansible.plugins.callback import CallbackBase
+class CallbackModule(CallbackBase):
+    CALLBACK_TYPE = 'stdout'
+    CALLBACK_NAME = 'mute'
+`,
+			}, Options{})
+			unheld(t, s, s.start("run.yml"), "did not say why; whatever starts it")
+		})
+	}
+}
+
 func TestHostsThatWereLostStandAtNoFurtherGate(t *testing.T) {
 	t.Parallel()
 	s := onStage(t, 3, map[string]string{"run.yml": play("One", "s/1/step0/Web", "", mark("one")+
@@ -329,29 +400,29 @@ func BenchmarkCallback(b *testing.B) {
 	}
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "inventory"), []byte(hosts(200)), 0o600))
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "run.yml"), []byte(play("One", "s/1/step0/Web", "", tasks.String())), 0o600))
-	for _, plugin := range []string{string(callback), "# none\n"} {
-		name := "with"
-		if plugin != string(callback) {
-			name = "without"
+	b.Run("without", func(b *testing.B) {
+		for b.Loop() {
+			cmd := exec.CommandContext(b.Context(), "ansible-playbook", "-i", "inventory", "-f", "20", "run.yml")
+			cmd.Dir = dir
+			require.NoError(b, cmd.Run())
+			b.ReportMetric(float64(cmd.ProcessState.SystemTime()+cmd.ProcessState.UserTime())/1e9, "cpu-s/op")
 		}
-		b.Run(name, func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				tool := New(Options{Dir: dir})
-				tool.plugin = []byte(plugin)
-				p, err := tool.Start(b.Context(), Job{Folder: filepath.Join(b.TempDir(), fmt.Sprint(i)), Tree: dir, Book: "run.yml", Inventory: []string{"inventory"}, Forks: 20})
-				require.NoError(b, err)
-				for {
-					e, _, err := p.Next(b.Context())
-					if err != nil {
-						break
-					}
-					if e.Kind == event.Gate {
-						require.NoError(b, p.Answer(event.Answer{Do: event.Go}))
-					}
+	})
+	b.Run("with", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			p, err := New(Options{Dir: dir}).Start(b.Context(), Job{Folder: filepath.Join(b.TempDir(), fmt.Sprint(i)), Tree: dir, Book: "run.yml", Inventory: []string{"inventory"}, Forks: 20})
+			require.NoError(b, err)
+			for {
+				e, _, err := p.Next(b.Context())
+				if err != nil {
+					break
 				}
-				b.ReportMetric(float64(p.leader.ProcessState.SystemTime()+p.leader.ProcessState.UserTime())/1e9, "cpu-s/op")
-				require.NoError(b, p.Close())
+				if e.Kind == event.Gate {
+					require.NoError(b, p.Answer(event.Answer{Do: event.Go}))
+				}
 			}
-		})
-	}
+			b.ReportMetric(float64(p.leader.ProcessState.SystemTime()+p.leader.ProcessState.UserTime())/1e9, "cpu-s/op")
+			require.NoError(b, p.Close())
+		}
+	})
 }

@@ -65,6 +65,14 @@ func blocks(stderr string) (errs, warnings []string) {
 	return errs, warnings
 }
 
+// firstParagraph gives what a message says at first, on one line, without the chain of
+// causes that repeats it.
+func firstParagraph(text string) string {
+	first, _, _ := strings.Cut(text, "\n\n")
+	first, _, _ = strings.Cut(first, "\nOrigin: ")
+	return joined(first)
+}
+
 // joined gives a text on one line: Ansible wraps warnings at the width of a terminal.
 func joined(text string) string { return strings.TrimSpace(blanks.ReplaceAllString(text, " ")) }
 

@@ -180,6 +180,7 @@ type Outcome struct {
 	Code   int
 	Signal syscall.Signal // 0: none, or unknown
 	Output string         // the end of what Ansible printed
+	Fault  error          // a *NotLoadedError, which Next has given in place of io.EOF
 }
 
 type storedOutcome struct {
@@ -203,7 +204,7 @@ func writeOutcome(folder string, state *os.ProcessState) error {
 func (p *Process) Outcome() Outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o := Outcome{Known: p.told, Stopped: p.stopped, Began: p.began, Code: -1}
+	o := Outcome{Known: p.told, Stopped: p.stopped, Began: p.began, Code: -1, Fault: p.fault}
 	if text, err := os.ReadFile(filepath.Join(p.folder, outcomeFile)); err == nil {
 		var s storedOutcome
 		if json.Unmarshal(text, &s) == nil {

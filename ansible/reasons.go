@@ -155,13 +155,8 @@ func reasons(warnings []string) []reason {
 		r := reason{warning: w}
 		if old := oldReason.FindStringSubmatch(joined(w)); old != nil {
 			r.path, r.plugin, r.text = unwrapped(old[1]), old[2], old[3]
-		} else {
-			// the chain of causes that follows repeats the first lines
-			cut, _, _ := strings.Cut(w, "\n\n")
-			cut, _, _ = strings.Cut(cut, "\nOrigin: ")
-			if recent := newReason.FindStringSubmatch(joined(cut)); recent != nil {
-				r.plugin, r.text = recent[1], recent[2]
-			}
+		} else if recent := newReason.FindStringSubmatch(firstParagraph(w)); recent != nil {
+			r.plugin, r.text = recent[1], recent[2]
 		}
 		r.plugin = r.plugin[strings.LastIndexByte(r.plugin, '.')+1:]
 		if r.plugin != "" && !notTheirs(r.text) {

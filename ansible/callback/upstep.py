@@ -53,6 +53,10 @@ try:  # what fails here must stop the process at its start, not let it run untol
         from ansible._internal._task import AddGroup, AddHost
     except ImportError:
         AddGroup = AddHost = None
+    try:
+        from ansible.executor.task_result import CallbackTaskResult
+    except ImportError:
+        CallbackTaskResult = None
     BROKEN = None
 except Exception:
     BROKEN = traceback.format_exc()
@@ -212,6 +216,26 @@ def of(result, name):
     return getattr(result, '_' + name) if value is NOTHING else value
 
 
+def hide_reasons():
+    """Since 2.19 Ansible prints why a task failed, and its warnings, though no_log hides
+    the result."""
+    if CallbackTaskResult is None:
+        return
+    original = CallbackTaskResult.result
+    get = getattr(original, 'func', None) or original.fget
+
+    def result(this):
+        res = get(this)
+        if 'censored' in res:
+            for name in ('exception', 'warnings', 'deprecations'):
+                res.pop(name, None)
+        return res
+
+    cached = functools.cached_property(result)
+    cached.__set_name__(CallbackTaskResult, 'result')
+    CallbackTaskResult.result = cached
+
+
 def names_registered(task):
     """The names that a task registers: one, and several since 2.22."""
     register = getattr(task, 'register', None) or ()
@@ -324,7 +348,11 @@ class CallbackModule(CallbackBase):
         self._ended = False
         self._secrets = None
         self._sock = None
-        self._events = os.open(os.environ['UPSTEP_EVENTS'], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._events = os.open(os.environ['UPSTEP_EVENTS'], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except Exception:
+            traceback.print_exc()
+            raise KeyboardInterrupt()  # of other exceptions Ansible warns, and goes on
         try:
             if BROKEN:
                 raise RuntimeError(BROKEN)
@@ -383,6 +411,7 @@ class CallbackModule(CallbackBase):
 
     def _hide(self):
         """Puts the secrets' guard before everything that Ansible prints."""
+        hide_reasons()
         secrets = self._secrets
         original = VaultLib.decrypt
 

@@ -54,6 +54,8 @@ func (p process) Outcome() runner.Outcome {
 	o := p.Process.Outcome()
 	text := o.Output
 	switch {
+	case o.Fault != nil:
+		text = fmt.Sprintf("%v\n%s", o.Fault, text)
 	case o.Signal != 0:
 		text = fmt.Sprintf("killed by signal: %v\n%s", o.Signal, text)
 	case o.Code > 0:
