@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GOLANGCI_VERSION := v2.15.0
 GOBIN_DIR := $(shell go env GOPATH)/bin
 
-.PHONY: build deps demo test lint bench soak clean
+.PHONY: build deps newansible demo test lint bench soak clean
 
 build: ## the binary, bin/upstep
 	go build -o bin/upstep ./cmd/upstep
@@ -11,11 +11,14 @@ build: ## the binary, bin/upstep
 deps: ## installs what tests and demo need, where it is missing
 	@scripts/deps
 
+newansible: ## a newer Ansible for tests, in the user's cache; without it they skip, and say so
+	@scripts/newansible > /dev/null || echo "SKIPPED: no test runs with a newer Ansible" >&2
+
 demo: build ## a real upgrade on hosts that the demo makes itself; without root, on folders
 	@scripts/deps $(if $(filter 0,$(shell id -u)),hosts,folders)
 	@scripts/demo
 
-test: deps build ## every test; CGO for the race detector needs gcc, which deps installs
+test: deps newansible build ## every test; CGO for the race detector needs gcc, which deps installs
 	go vet ./...
 	go test -race -shuffle=on -timeout 30m ./...
 
@@ -29,7 +32,7 @@ bench: build ## ratios from one run
 	bin/bench
 	@scripts/benchrun
 
-soak: deps build ## the long proofs in full
+soak: deps newansible build ## the long proofs in full
 	UPSTEP_SOAK=1 go test -race -shuffle=on -timeout 120m ./...
 	scripts/fuzz 2m
 

@@ -295,3 +295,45 @@ func TestTheUsersSettingsStayInCharge(t *testing.T) {
 	require.Empty(t, s.marks("pipelining"))
 	require.Len(t, only(all, event.Gate), 1, "an Ansible that a task starts has no gates")
 }
+
+func TestTheUsersOutputStrategyVaultAndBecomeStayInCharge(t *testing.T) {
+	t.Parallel()
+	become := "    - ansible.builtin.command: id -un\n      register: who\n"
+	if os.Geteuid() == 0 { // others would need a password
+		become += "      become: true\n    - ansible.builtin.assert: {that: who.stdout == 'nobody'}\n"
+	}
+	needAnsible(t)
+	encrypt := exec.CommandContext(t.Context(), "ansible-vault", "encrypt_string", "--vault-password-file", "/dev/stdin", "--name", "vaulted", "canary-word")
+	encrypt.Stdin = strings.NewReader("open\n")
+	vaulted, err := encrypt.Output()
+	require.NoError(t, err)
+	s := onStage(t, 3, map[string]string{
+		"/ansible.cfg": "[defaults]\nstdout_callback = mine\ncallback_plugins = ./cb\nstrategy = host_pinned\nvault_password_file = ./word\n" +
+			"[privilege_escalation]\nbecome_method = su\nbecome_user = nobody\nbecome_flags = -s /bin/sh\n",
+		"/cb/mine.py": `DOCUMENTATION = '''
+    name: mine
+    type: stdout
+    short_description: says little
+'''
+from ansible.plugins.callback import CallbackBase
+class CallbackModule(CallbackBase):
+    CALLBACK_TYPE = 'stdout'
+    CALLBACK_NAME = 'mine'
+    def v2_playbook_on_play_start(self, play):
+        self._display.display('MINE ' + play.strategy)
+`,
+		"/word":               "open\n",
+		"/group_vars/web.yml": string(vaulted) + "\n",
+		"run.yml": play("One", "s/1/step0/Web", "", "    - ansible.builtin.assert: {that: vaulted == 'canary-' ~ 'word'}\n"+become+
+			"    - ansible.builtin.debug: {msg: 'it is {{ vaulted }}'}\n"),
+	}, Options{})
+	p := s.start("run.yml")
+	all := follow(t, p, toGo)
+	o := p.Outcome()
+	require.Equal(t, 0, o.Code, only(all, event.Failed))
+	require.Equal(t, "MINE host_pinned\n", o.Output)
+	require.Equal(t, "it is ******", strings.ReplaceAll(only(all, event.OK)[len(only(all, event.OK))-1].Message, "$REDACTED$", "******"))
+	require.Equal(t, []string{"gate One [h1 h2 h3] unit=s/1/step0/Web", "play One [h1 h2 h3] unit=s/1/step0/Web", "end  []"},
+		shown(only(all, event.Gate, event.Play, event.End)))
+	nowhere(t, p.folder, "canary")
+}

@@ -24,6 +24,7 @@ func TestNewerAnsible(t *testing.T) {
 		"TestVariablesCrossToAnotherProcess",
 		"TestSecretsStandInNoFile",
 		"TestTheUsersSettingsStayInCharge",
+		"TestTheUsersOutputStrategyVaultAndBecomeStayInCharge",
 		// what it prints
 		"TestVersion",
 		"TestInventoryTellsWhichSourceFailsAndWhy/a_script_that_fails",
