@@ -15,9 +15,6 @@ import (
 func (b *builder) delegates(svc *services.Service) []Delegate {
 	var out []Delegate
 	for _, list := range tasks.ListNames() {
-		if list == tasks.Rollback {
-			continue // a rollback comes after a run, and asks for itself
-		}
 		ts := svc.Lists[list]
 		for j := range ts {
 			if j > 0 && ts[j-1].Index == ts[j].Index {
@@ -49,12 +46,14 @@ func here(to string) bool {
 }
 
 // covers tells whether a task is delegated to the hosts of another wherever that one is,
-// as far as their text says it.
+// as far as their text says it. Tasks of other lists run at other occasions; of those that
+// take an upgrade back, each may be the only one that has something to undo.
 func (d *Delegate) covers(o *Delegate) bool {
-	if d.To != o.To || d.NotAsked != o.NotAsked || d.Linked() != o.Linked() || d.On(false, false) != o.On(false, false) && !d.On(false, false) {
+	list := d.list()
+	switch {
+	case list != o.list(), list == tasks.Rollback && d.Task != o.Task, d.To != o.To, d.NotAsked != o.NotAsked:
 		return false
-	}
-	if d.NotAsked != "" {
+	case d.NotAsked != "":
 		return true
 	}
 	return d.Vars == o.Vars && (d.Loop == "" || d.Loop == o.Loop) &&
@@ -65,19 +64,6 @@ func (d *Delegate) covers(o *Delegate) bool {
 func (d *Delegate) list() tasks.ListName {
 	name, _, _ := strings.Cut(d.Task, ".")
 	return tasks.ListName(name)
-}
-
-// On tells whether the task runs on hosts of a role that is rolling, or is not; of a
-// service whose own hosts are behind a carrier, or are not.
-func (d *Delegate) On(rolling, behind bool) bool {
-	switch d.list() {
-	case tasks.Drain, tasks.Restore:
-		return rolling && !behind
-	case tasks.Unlink, tasks.Establish:
-		return false // for hosts of other services only
-	default:
-		return true
-	}
 }
 
 // Linked tells whether the task runs for hosts of services behind its own.

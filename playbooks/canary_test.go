@@ -29,10 +29,22 @@ func small(t *testing.T, service, role string) string {
 // written plans a project that is written here: upgrade.yaml, roles.yaml and services.
 func written(t *testing.T, upgrade, role string, list ...string) string {
 	t.Helper()
+	tree, err := playbooks.Render(planned(t, nil, upgrade, role, list...))
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "playbooks")
+	_, err = playbooks.Write(t.Context(), dir, tree, false)
+	require.NoError(t, err)
+	return dir
+}
+
+// planned plans roles and services that are given as texts.
+func planned(t *testing.T, inv *roles.Inventory, upgrade, role string, list ...string) *planner.Plan {
+	t.Helper()
 	sink := &source.Sink{}
 	w := planner.World{
-		Roles:    roles.Parse(source.File{Name: "roles.yaml", Text: []byte(role)}, source.Values{}, sink),
-		Settings: settings.Load(fstest.MapFS{"upgrade.yaml": {Data: []byte(upgrade)}}, "upgrade.yaml", "", nil, sink),
+		Roles:     roles.Parse(source.File{Name: "roles.yaml", Text: []byte(role)}, source.Values{}, sink),
+		Settings:  settings.Load(fstest.MapFS{"upgrade.yaml": {Data: []byte(upgrade)}}, "upgrade.yaml", "", nil, sink),
+		Inventory: inv,
 	}
 	for i, text := range list {
 		svc, ok := services.Parse(source.File{Name: fmt.Sprintf("services/%d.yaml", i), Text: []byte(text)}, sink)
@@ -42,12 +54,7 @@ func written(t *testing.T, upgrade, role string, list ...string) string {
 	require.Empty(t, sink.Problems(), sink.Problems().Error())
 	p, problems := planner.Build(w)
 	require.NotNil(t, p, append(problems, sink.Problems()...).Error())
-	tree, err := playbooks.Render(p)
-	require.NoError(t, err)
-	dir := filepath.Join(t.TempDir(), "playbooks")
-	_, err = playbooks.Write(t.Context(), dir, tree, false)
-	require.NoError(t, err)
-	return dir
+	return p
 }
 
 // play runs a playbook with hosts that are nothing but names on this machine.

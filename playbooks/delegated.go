@@ -17,21 +17,55 @@ type site struct {
 	planner.Delegate
 }
 
-// sites gives where tasks run that are delegated on a role's hosts, in the order of its services.
+// sites gives where tasks run that are delegated on a role's hosts, in the order of its
+// services: of those tasks that the plan has there, which are others on the way back.
 func (r *renderer) sites(role *planner.Role) []site {
+	held, carriers := r.held(role.Name)
 	var out []site
-	rolling := role.Rolling != nil
-	for _, svc := range r.servicesOn(role) {
-		for _, d := range svc.Delegates {
-			if d.NotAsked == "" && d.On(rolling, svc.Behind != "") {
-				out = append(out, siteOf(svc, d))
+	add := func(svc *planner.Service, linked bool) {
+		for i := range svc.Delegates {
+			if d := &svc.Delegates[i]; d.NotAsked == "" && d.Linked() == linked && held[svc.Name+" "+d.Task] {
+				out = append(out, siteOf(svc, *d))
 			}
 		}
-		if svc.Behind != "" && rolling {
-			out = append(out, r.linked(r.svc[svc.Behind])...)
+	}
+	for _, svc := range r.servicesOn(role) {
+		add(svc, false)
+		if carriers[svc.Behind] {
+			delete(carriers, svc.Behind)
+			carrier := r.svc[svc.Behind]
+			out = append(out, r.carrying(carrier))
+			add(carrier, true)
 		}
 	}
 	return out
+}
+
+// held gives the tasks that a role's units hold, by service and element of its lists, and
+// the services that carry traffic for the role's.
+func (r *renderer) held(role string) (elements, carriers map[string]bool) {
+	elements, carriers = map[string]bool{}, map[string]bool{}
+	see := func(u planner.Unit) {
+		if u.Role != role {
+			return
+		}
+		for _, seg := range u.Segments {
+			for _, id := range seg.Tasks {
+				element, _, _ := strings.Cut(id, "/")
+				elements[seg.Service+" "+element] = true
+			}
+			if seg.Links != "" {
+				carriers[seg.Service] = true
+			}
+		}
+	}
+	for _, u := range r.plan.Preflight {
+		see(u)
+	}
+	for _, s := range r.plan.Stages {
+		s.Units(func(_ planner.Wave, u planner.Unit) { see(u) })
+	}
+	return elements, carriers
 }
 
 func siteOf(svc *planner.Service, d planner.Delegate) site {
@@ -43,9 +77,9 @@ func siteOf(svc *planner.Service, d planner.Delegate) site {
 	return site{svc: svc, name: name, at: planner.Place{File: svc.File, Line: d.Line}, Delegate: d}
 }
 
-// linked gives what a service that carries the traffic of others does for them: all of it
-// on every host that carries it, but for tasks that are delegated elsewhere.
-func (r *renderer) linked(carrier *planner.Service) []site {
+// carrying is where a service runs what it does for others whose traffic it carries: on
+// every host that carries it.
+func (r *renderer) carrying(carrier *planner.Service) site {
 	all := site{svc: carrier, name: "unlink_tasks and establish_tasks", at: carrier.Place, Delegate: planner.Delegate{
 		To: "{{ item }}", Loop: fmt.Sprintf("loop: %s\n", source.Quote("{{ "+r.carriers(carrier.Name)+" }}")),
 	}}
@@ -55,13 +89,7 @@ func (r *renderer) linked(carrier *planner.Service) []site {
 			break
 		}
 	}
-	out := []site{all}
-	for _, d := range carrier.Delegates {
-		if d.NotAsked == "" && d.Linked() {
-			out = append(out, siteOf(carrier, d))
-		}
-	}
-	return out
+	return all
 }
 
 // delegated asks the hosts that tasks on a role are delegated to. Each is asked once,

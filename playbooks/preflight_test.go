@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/roles"
 )
 
 // preflight runs a tree's preflight on the hosts of an inventory, and gives what it
@@ -121,6 +123,8 @@ upgrade_tasks:
 behind: lb
 drain_tasks:
   - {name: Never, ansible.builtin.command: "true", delegate_to: 127.0.0.3}
+upgrade_tasks:
+  - {name: Upgrade, ansible.builtin.command: "true", tags: step1}
 `)
 	code, out, wrong := preflight(t, dir, someSilent, "--limit", "w1")
 	require.Equal(t, 2, code, out)
@@ -161,11 +165,11 @@ func TestPreflightAddsUpWhatServicesNeedOfADisk(t *testing.T) {
 	service := func(name, disk string) string {
 		return "service_name: " + name + "\ndisk: {" + disk + "}\nupgrade_tasks:\n  - {name: A, ansible.builtin.command: \"true\", tags: step1}\n"
 	}
-	roles := "- {name: One, hosts: 'w1,w2', services: [a, b]}\n- {name: Two, hosts: 'w1,w3', services: [b, c]}\n"
+	both := "- {name: One, hosts: 'w1,w2', services: [a, b]}\n- {name: Two, hosts: 'w1,w3', services: [b, c]}\n"
 	const hosts = "w1 ansible_connection=local\nw2 ansible_connection=local\nw3 ansible_connection=local\n"
 	at := fields[5] + " (" + fields[0] + ")"
 
-	dir := written(t, minimal, roles, service("a", here+": 1K, '"+here+"/not/there yet/$(touch no)': "+most(40)), service("b", here+": "+most(30)), service("c", here+"/c: "+most(45)))
+	dir := written(t, minimal, both, service("a", here+": 1K, '"+here+"/not/there yet/$(touch no)': "+most(40)), service("b", here+": "+most(30)), service("c", here+"/c: "+most(45)))
 	code, out, wrong := preflight(t, dir, hosts)
 	require.Equal(t, 2, code, out)
 	require.Len(t, wrong, 1, "a, b: 70%%, b, c: 75%%, and on both roles 115%%: %s", out)
@@ -173,7 +177,7 @@ func TestPreflightAddsUpWhatServicesNeedOfADisk(t *testing.T) {
 	require.Contains(t, wrong["w1"], "1K for a in "+here+", "+most(40)+" for a in "+here+"/not/there yet/$(touch no), "+most(30)+" for b in "+here+", "+most(45)+" for c in "+here+"/c")
 	require.NoFileExists(t, filepath.Join(here, "no"))
 
-	dir = written(t, minimal, roles, service("a", here+": 1K"), service("b", here+": 1K"), service("c", "/dev/shm: 8000T"))
+	dir = written(t, minimal, both, service("a", here+": 1K"), service("b", here+": 1K"), service("c", "/dev/shm: 8000T"))
 	code, out, wrong = preflight(t, dir, hosts, "--check")
 	require.Equal(t, 2, code, out)
 	require.Len(t, wrong, 2)
@@ -218,11 +222,11 @@ func TestPreflightComparesVersions(t *testing.T) {
 		names = append(names, fmt.Sprintf("s%d", i))
 		list = append(list, fmt.Sprintf("service_name: s%d\nversion: {target: %q, probe: %q}\nupgrade_tasks:\n  - {name: A, ansible.builtin.command: \"true\", tags: step1}\n", i, c.target, c.installed))
 	}
-	roles := "- {name: Web, hosts: webs, services: [" + strings.Join(names, ", ") + "]}\n"
+	web := "- {name: Web, hosts: webs, services: [" + strings.Join(names, ", ") + "]}\n"
 	for _, native := range []string{"0", "1"} {
 		t.Run("native types "+native, func(t *testing.T) {
 			t.Setenv("ANSIBLE_JINJA2_NATIVE", native)
-			dir := written(t, minimal, roles, list...)
+			dir := written(t, minimal, web, list...)
 			code, out, wrong := preflight(t, dir, "[webs]\nw1 ansible_connection=local\n", "--check")
 			require.Equal(t, 2, code, out)
 			said := map[string]string{}
@@ -320,4 +324,46 @@ func TestWhatIsDelegatedToASilentHostIsToldWhereItWasWritten(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, fmt.Sprintf("services/nova_compute.yaml:%d", want.line), fmt.Sprintf("%s:%d", file, line))
 	}
+}
+
+func TestOnTheWayBackPreflightAsksWhatTheWayBackNeeds(t *testing.T) {
+	inv, err := roles.ParseInventory([]byte(`{"webs": {"hosts": ["w1"]}, "dbs": {"hosts": ["d1"]}, "all": {"children": ["webs", "dbs"]}}`))
+	require.NoError(t, err)
+	p := planned(t, inv, minimal, "- {name: Web, hosts: webs, services: [web], rolling: {}}\n- {name: Db, hosts: dbs, services: [db]}\n", `service_name: web
+version: {target: 1.0, probe: echo 1.1}
+disk: {/: 8000T}
+drain_tasks:
+  - {name: Leave, ansible.builtin.command: "true", delegate_to: lb1}
+upgrade_tasks:
+  - {name: Forward, ansible.builtin.command: "true", delegate_to: db1, tags: [step1, step2]}
+rollback_tasks:
+  - {name: Back, ansible.builtin.command: "true", delegate_to: db2, tags: step1}
+  - {name: Back from what never began, ansible.builtin.command: "true", delegate_to: db2, tags: step2}
+`, "service_name: db\nupgrade_tasks:\n  - {name: Only forward, ansible.builtin.command: \"true\", delegate_to: db3, tags: step1}\n")
+	asked := func(p *planner.Plan) (names []string, all string) {
+		tree, err := playbooks.Render(p)
+		require.NoError(t, err)
+		for _, f := range tree.Files {
+			if f.Path == playbooks.PreflightBook || strings.HasPrefix(f.Path, "preflight/") {
+				all += string(f.Data)
+			}
+			for line := range strings.Lines(string(f.Data)) {
+				if _, name, is := strings.Cut(line, "Where it runs: "); is {
+					names = append(names, strings.Trim(name, "\"\n"))
+				}
+			}
+		}
+		return names, all
+	}
+	names, all := asked(p)
+	require.ElementsMatch(t, []string{"Leave", "Forward", "Only forward"}, names)
+	require.Contains(t, all, "8000T")
+	require.Contains(t, all, "1.0 is wanted")
+	require.Contains(t, all, "pep440")
+	back, _ := p.Reverse("run", planner.Done{Started: func(unit, _ string) bool { return !strings.Contains(unit, "step2") }})
+	names, all = asked(back)
+	require.ElementsMatch(t, []string{"Leave", "Back"}, names)
+	require.NotContains(t, all, "8000T")
+	require.NotContains(t, all, "is wanted")
+	require.NotContains(t, all, "pep440")
 }

@@ -125,7 +125,10 @@ func (r *renderer) versionsFile(role *planner.Role) string {
 		return ""
 	}
 	title := "Versions on the hosts of " + role.Name + "; none may be beyond what is wanted, as that would be a downgrade."
-	if r.plan.AllowDowngrade {
+	switch {
+	case r.plan.Undo != "":
+		title = "Versions on the hosts of " + role.Name + ", before they go back."
+	case r.plan.AllowDowngrade:
 		title = "Versions on the hosts of " + role.Name + "; downgrades are allowed (--allow-downgrade)."
 	}
 	w, path := r.checkFile(role, "versions", title)
@@ -157,7 +160,7 @@ func (r *renderer) versionCheck(w *writer, svc *planner.Service) {
 	said := svc.Name + ": {{ upstep_found.version | default('nothing', true) }} is installed"
 	target, isVersion := planner.ParseVersion(svc.Target)
 	shown := strings.TrimSpace(svc.Target)
-	if isVersion && !strings.Contains(shown, "{") {
+	if isVersion && r.plan.Undo == "" && !strings.Contains(shown, "{") {
 		said += ", " + shown + " is wanted"
 	} else {
 		shown = target.Number
