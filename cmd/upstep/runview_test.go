@@ -189,7 +189,10 @@ func (s *terminal) line(n int) {
 }
 
 func cutAt(s string, width int) string {
-	return runewidth.FillRight(runewidth.Truncate(s, width, ""), 0)
+	if len(s) <= width { // no character is wider than its bytes are many
+		return s
+	}
+	return runewidth.Truncate(s, width, "")
 }
 
 func (s *terminal) String() string {
@@ -528,7 +531,7 @@ func TestFailureOfThePreflightIsToldOnce(t *testing.T) {
 	l := newLedger(rec.plan, journal.Progress{}, start)
 	for _, e := range []event.Event{
 		{Kind: event.UnitEnd, Unit: "non-control-plane/1/Web", Time: start, State: "ended"}, // of a process that was taken over
-		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true), // two checks
+		at(1, "preflight/Web", "web1", true), at(2, "preflight/Web", "web1", true),          // two checks
 		at(3, "", "web1", false),                          // what they said, again
 		at(3, "", "web2", false), at(4, "", "web2", true), // lost in the end only
 		{Kind: event.RunEnd, Time: start.Add(5 * time.Second), State: "preflight_failed"},
