@@ -41,12 +41,11 @@ func blocks(page string) []block {
 // repository, and compares a text block right behind one with what it printed; a line
 // "..." stands for any lines, and within a line for any text.
 func TestDocsAreTrue(t *testing.T) {
+	t.Parallel()
 	needAnsible(t, "ansible-playbook", "ansible-inventory")
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(t, err)
-	bin := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "upstep"), ".").CombinedOutput()
-	require.NoError(t, err, string(out))
+	bin := filepath.Dir(built(t))
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "*", "*.md"))
 	require.NoError(t, err)
 	own, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))

@@ -189,7 +189,10 @@ func (s *terminal) line(n int) {
 }
 
 func cutAt(s string, width int) string {
-	return runewidth.FillRight(runewidth.Truncate(s, width, ""), 0)
+	if len(s) <= width { // no character is wider than its bytes are many
+		return s
+	}
+	return runewidth.Truncate(s, width, "")
 }
 
 func (s *terminal) String() string {

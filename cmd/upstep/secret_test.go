@@ -16,6 +16,7 @@ import (
 // TestSecretsStandNowhere runs an upgrade with secrets of every kind, once well and once
 // to a failure that prints them, and searches what the run left and said.
 func TestSecretsStandNowhere(t *testing.T) {
+	t.Parallel()
 	needAnsible(t, "ansible-playbook", "ansible-inventory", "ansible-vault")
 	const canary = "cAnArY7531" // each secret has an ending of its own
 	dir, tmp := t.TempDir(), t.TempDir()
@@ -56,25 +57,20 @@ upgrade_tasks:
 		"group_vars/all.yml": string(vaulted),
 		"ansible.cfg":        "[defaults]\nremote_tmp = " + tmp + "\n",
 	})
-	t.Setenv("UPSTEP_TEST_TOKEN", canary+"environment")
 	for _, run := range []struct {
-		fail string
-		code int
-	}{{"no", exitDone}, {"yes", exitFailed}} {
-		for _, output := range []string{"text", "json"} {
-			var stdout, stderr bytes.Buffer
-			a := &app{stdout: &stdout, stderr: &stderr}
-			code := a.execute(t.Context(), []string{
-				"run", "--new", "-C", dir, "--output", output, "--junit", filepath.Join(dir, "junit.xml"), "--",
-				"--vault-password-file", password, "-e", "extra=" + canary + "extra fail=" + run.fail,
-			})
-			said := stdout.String() + stderr.String()
-			require.Equal(t, run.code, code, said)
-			if code == exitFailed {
-				require.Contains(t, said, "******", "what failed is told, without them")
-			}
-			require.NotContains(t, said, canary)
+		fail, output string
+		code         int
+	}{{"no", "json", exitDone}, {"yes", "text", exitFailed}, {"yes", "json", exitFailed}} {
+		cmd := typed(t, dir, "run", "--new", "--output", run.output, "--junit", "junit.xml", "--",
+			"--vault-password-file", password, "-e", "extra="+canary+"extra fail="+run.fail)
+		cmd.Env = append(os.Environ(), "UPSTEP_TEST_TOKEN="+canary+"environment")
+		out, _ := cmd.CombinedOutput()
+		said := string(out)
+		require.Equal(t, run.code, cmd.ProcessState.ExitCode(), said)
+		if run.code == exitFailed {
+			require.Contains(t, said, "******", "what failed is told, without them")
 		}
+		require.NotContains(t, said, canary)
 	}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() || strings.HasPrefix(path, filepath.Join(dir, "services")) {

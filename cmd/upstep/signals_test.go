@@ -33,8 +33,8 @@ func begin(t *testing.T, files map[string]string, args ...string) *session {
 	})
 	writeFiles(t, s.dir, files)
 	require.NoError(t, syscall.Mkfifo(filepath.Join(s.dir, "pipe"), 0o600))
-	s.Cmd = exec.CommandContext(t.Context(), "upstep", args...) //nolint:gosec // the test's own arguments
-	s.Dir, s.Stdout, s.Stderr = s.dir, &s.stdout, &s.stderr
+	s.Cmd = typed(t, s.dir, args...)
+	s.Stdout, s.Stderr = &s.stdout, &s.stderr
 	s.Stdin = s.pipe(t)
 	require.NoError(t, s.Start())
 	return s

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,39 @@ func TestApprovalIsOfStagesThatAsk(t *testing.T) {
 	code, out, errs := upstep(t, dir, "prune", "--keep", "0")
 	require.Zero(t, code, errs)
 	require.Equal(t, "0 runs removed, 1 kept\n", out)
+}
+
+// TestPruneKeepsTheOpenRunAndTheLastOnes looks at the journal and at the folders, one of
+// which an interrupted prune has left.
+func TestPruneKeepsTheOpenRunAndTheLastOnes(t *testing.T) {
+	dir, open := manyHosts(t)
+	j, err := journal.Open(t.Context(), dir, journal.Options{})
+	require.NoError(t, err)
+	ids := []string{string(open), "20200101-000000"}
+	for n := range 3 {
+		at := time.Now().Add(time.Duration(n+1) * time.Hour)
+		id, err := j.Begin(t.Context(), "", []byte("{}"), journal.Invocation{Who: journal.Who{User: "alice"}, Started: at})
+		require.NoError(t, err)
+		require.NoError(t, j.Write(t.Context(), id, func(tx *journal.Tx) error { tx.RunState(journal.Done, at); return nil }))
+		ids = append(ids, string(id))
+	}
+	require.NoError(t, j.Close())
+	root := filepath.Join(dir, journal.Folder, "runs")
+	for _, id := range ids {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, id, "playbooks"), 0o700))
+	}
+	prune := func(keep string, want ...string) {
+		code, out, errs := upstep(t, dir, "prune", "--keep", keep)
+		require.Zero(t, code, errs)
+		require.Equal(t, want, strings.Split(strings.TrimSpace(out), "\n"))
+	}
+	prune("1", "removed run 20200101-000000", "removed run "+ids[2], "removed run "+ids[3], "3 runs removed, 2 kept")
+	left, err := os.ReadDir(root)
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+	prune("0", "removed run "+ids[4], "1 run removed, 1 kept")
+	prune("0", "0 runs removed, 1 kept")
+	require.DirExists(t, filepath.Join(root, string(open)), "a run that is not finished is never removed")
 }
 
 func TestStageThatWasApprovedIsNoLongerNext(t *testing.T) {
