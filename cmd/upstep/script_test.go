@@ -99,7 +99,7 @@ func built(t *testing.T) string {
 }
 
 var build = sync.OnceValue(func() error {
-	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput() //nolint:gosec,noctx // for more than one test
+	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput() //nolint:gosec // for more than one test
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
