@@ -48,7 +48,7 @@ func (b *builder) placedServices() []int {
 func (b *builder) plan() *Plan {
 	s := &b.Settings
 	p := &Plan{
-		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks,
+		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks, Windows: s.Windows,
 		HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
 		Before: b.deployments(s.Before), After: b.deployments(s.After), Stages: b.planned, Rollback: b.undoing,
 		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),
@@ -304,6 +304,9 @@ func (b *builder) carried() {
 	}
 	if s.Forks > 0 {
 		say("forks", itoa(s.Forks))
+	}
+	for _, w := range s.Windows {
+		say("window", w.String())
 	}
 	for _, st := range s.Stages {
 		if st.Approve {
