@@ -73,10 +73,10 @@ func (v *liveView) report(l *ledger, e event.Event) {
 	case l.lost(e), e.Kind == event.Note, e.Kind == event.Wait, e.Kind == event.UnitEnd && e.State != "ended" && e.State != "failed":
 		v.told = append(v.told, e)
 	}
-	ask := e.Kind == event.Wait
-	switch e.Kind { //nolint:exhaustive // tasks that were at work go on while somebody is asked
+	ask := e.Kind == event.Wait && e.Stage != "" // else it waits for a window, and nobody is asked
+	switch e.Kind {                              //nolint:exhaustive // tasks that were at work go on while somebody is asked
 	case event.Wait:
-		v.paused = true
+		v.paused = ask
 	case event.UnitStart, event.Note, event.RunEnd:
 		v.paused = false
 	}

@@ -33,6 +33,7 @@ type runFlags struct {
 	check, diff    bool
 	skipTags       []string
 	pauseAfter     string
+	ignoreWindow   bool
 	ansibleOptions []string
 }
 
@@ -85,6 +86,8 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
 	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	fl.BoolVar(&f.WaitForWindow, "wait-for-window", false, "outside the maintenance window wait for the next, instead of stopping")
+	fl.BoolVar(&f.ignoreWindow, "ignore-window", false, "begin work outside the maintenance window as well")
 	f.add(cmd)
 	return cmd
 }
@@ -97,6 +100,9 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 		f.PauseAfter = runner.Pause(f.pauseAfter)
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
+	}
+	if f.WaitForWindow && f.ignoreWindow {
+		return usageError{errors.New("--wait-for-window and --ignore-window contradict each other"), "give one of the two"}
 	}
 	plan, tree, err := a.loadPlan(ctx, f.plan, f.exclude)
 	if err != nil {
@@ -328,15 +334,27 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
+	window, err := s.window()
+	if err != nil {
+		return err
+	}
 	o.run, o.ledger = s.run, newLedger(s.plan, s.done, time.Now())
+	o.ledger.chosen = s.flags.Has
 	if s.journal != nil {
 		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
 		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
 	}
+	t := &teller{journal: s.journal, run: s.run, ledger: o.ledger, view: v}
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
-		Report: func(e event.Event) { o.ledger.take(e); v.report(o.ledger, e) }, Now: time.Now, Options: s.flags.Options, Approve: s.approve,
+		Report: func(e event.Event) {
+			t.tell(e)
+			if e.Kind == event.RunStart {
+				t.note(ctx, o.ledger.fitNow(window, time.Now()))
+			}
+		},
+		Now: time.Now, Options: s.flags.Options, Approve: s.approve, Open: window.asked(),
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{
