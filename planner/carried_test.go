@@ -58,3 +58,23 @@ func TestAPlanCarriesWindows(t *testing.T) {
 		"sun 00:00 to 24:00: it stands in the plan, the playbooks do not act on it",
 	}, notesOn(p, "window"))
 }
+
+func TestAPlanCarriesNotificationsWithoutSecrets(t *testing.T) {
+	p := planOf(t, `notify:
+  - name: operators
+    on: failure
+    receivers:
+      - webhook: {url: {env: CHAT_URL}, headers: {Authorization: {file: token, prefix: "Bearer "}}, template: "{{ .Text }}"}
+      - command: [page]
+`)
+	back, doc := again(t, p)
+	require.Contains(t, doc, ` "notify": [
+  {"name":"operators","on":["run.failure","stage.failure","batch.failure"],"receivers":[`+
+		`{"webhook":{"url":{"env":"CHAT_URL"},"method":"POST","headers":[{"name":"Authorization","value":{"file":"token","prefix":"Bearer "}}]},`+
+		`"template":"{{ .Text }}","timeout":"10s","tries":1,"delay":"5s"},{"command":["page"],"timeout":"10s","tries":1,"delay":"5s"}]}
+ ],
+`)
+	_, second := again(t, back)
+	require.Equal(t, doc, second)
+	require.Equal(t, []string{"operators on run.failure, stage.failure, batch.failure: it stands in the plan, the playbooks do not act on it"}, notesOn(p, "notify"))
+}

@@ -5,6 +5,7 @@ package planner
 
 import (
 	"github.com/upstep/upstep/calendar"
+	"github.com/upstep/upstep/settings"
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -17,27 +18,28 @@ const PostUpgrade = "post_upgrade"
 // Plan is everything that a run needs. It is a document: it can be saved, compared
 // and run later, and it never refers to the files it came from but to name them.
 type Plan struct {
-	Format      string            `json:"format"`
-	Name        string            `json:"name,omitempty"`
-	Ordering    string            `json:"ordering"` // barrier or dependencies: whether steps and waves are barriers
-	Parallelism int               `json:"parallelism,omitempty"`
-	Forks       int               `json:"forks,omitempty"`
-	Windows     []calendar.Window `json:"windows,omitempty"` // when work may begin; none: at any time
-	HostsKnown  bool              `json:"hosts_known"`       // an inventory was given
-	Inputs      []Input           `json:"inputs,omitempty"`
-	Vars        string            `json:"vars,omitempty"` // YAML of upgrade.yaml's vars, keys at the left margin
-	Play        []Keyword         `json:"play,omitempty"`
-	Steps       []StepName        `json:"steps,omitempty"`
-	Roles       []Role            `json:"roles"`
-	Preflight   []Unit            `json:"preflight,omitempty"`
-	Before      []Deployment      `json:"before,omitempty"`
-	Stages      []Stage           `json:"stages"`
-	After       []Deployment      `json:"after,omitempty"`
-	Rollback    []Stage           `json:"rollback,omitempty"`
-	Services    []Service         `json:"services"`
-	Ignored     []Note            `json:"ignored,omitempty"`
-	Notes       []Note            `json:"notes,omitempty"`
-	Sources     []Source          `json:"sources,omitempty"`
+	Format      string                  `json:"format"`
+	Name        string                  `json:"name,omitempty"`
+	Ordering    string                  `json:"ordering"` // barrier or dependencies: whether steps and waves are barriers
+	Parallelism int                     `json:"parallelism,omitempty"`
+	Forks       int                     `json:"forks,omitempty"`
+	Windows     []calendar.Window       `json:"windows,omitempty"` // when work may begin; none: at any time
+	Notify      []settings.Notification `json:"notify,omitempty"`
+	HostsKnown  bool                    `json:"hosts_known"` // an inventory was given
+	Inputs      []Input                 `json:"inputs,omitempty"`
+	Vars        string                  `json:"vars,omitempty"` // YAML of upgrade.yaml's vars, keys at the left margin
+	Play        []Keyword               `json:"play,omitempty"`
+	Steps       []StepName              `json:"steps,omitempty"`
+	Roles       []Role                  `json:"roles"`
+	Preflight   []Unit                  `json:"preflight,omitempty"`
+	Before      []Deployment            `json:"before,omitempty"`
+	Stages      []Stage                 `json:"stages"`
+	After       []Deployment            `json:"after,omitempty"`
+	Rollback    []Stage                 `json:"rollback,omitempty"`
+	Services    []Service               `json:"services"`
+	Ignored     []Note                  `json:"ignored,omitempty"`
+	Notes       []Note                  `json:"notes,omitempty"`
+	Sources     []Source                `json:"sources,omitempty"`
 	graph       *Graph
 	lookup      *lookup
 }

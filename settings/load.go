@@ -80,7 +80,8 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Parallelism = f.Int("parallelism", 1, 0)
 	s.Forks = f.Int("forks", 1, 0)
 	s.Windows = windows(f.Get("window"), sink)
-	for _, later := range []string{"from", "to", "releases", "notify"} {
+	s.Notify = reader{s.Values(), sink}.notifications(f.Get("notify"))
+	for _, later := range []string{"from", "to", "releases"} {
 		if f.Has(later) {
 			sink.Warnf(f.PosOf(later), "%s is not acted on by this version of upstep", later).WithHint("planning and emitting leave it out")
 		}

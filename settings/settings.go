@@ -31,6 +31,7 @@ type Settings struct {
 	Parallelism int               // processes at once; 0: one per role
 	Forks       int               // hosts at once over all roles; 0: Ansible's own setting
 	Windows     []calendar.Window // when work may begin; none: at any time
+	Notify      []Notification
 }
 
 // Stage is a span of the upgrade that an operator may stop after.
