@@ -24,13 +24,11 @@ func (r reader) webhook(v source.Node, usual Receiver) (Receiver, bool) {
 	out := r.patience(f, usual)
 	out.Template = template(f, "template")
 	w := &Webhook{Method: f.OneOf("method", "POST", "POST", "PUT", "PATCH")}
-	ok := true
+	ok := false
 	if at := f.Get("url"); at.Kind() == source.Map {
 		w.URL, ok = r.kept(at, "url of the webhook", false)
 	} else if f.Required("url") != "" {
 		w.URL.Text, ok = r.address(at)
-	} else {
-		ok = false
 	}
 	if h := f.Get("headers"); h.Exists() && h.Kind() != source.Map {
 		r.sink.Errorf(h.Pos(), "headers of the webhook must be a mapping, not %s", shape(h)).WithHint("write headers: {NAME: VALUE, Authorization: {env: NAME}}")
@@ -73,7 +71,7 @@ func (r reader) headers(v source.Node) []Header {
 	for _, e := range v.Entries() {
 		name := e.Key.Text()
 		h := Header{Name: name}
-		ok := true
+		var ok bool
 		switch {
 		case !headerName.MatchString(name):
 			r.sink.Errorf(e.Key.Pos(), "%q cannot name a header", name).WithHint("use letters, digits and -")
