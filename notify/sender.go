@@ -213,3 +213,13 @@ func Try(ctx context.Context, n settings.Notification, m Message, o Options) []A
 	}
 	return out
 }
+
+// Receivers names the receivers of a notification, without what is secret of them.
+func Receivers(n settings.Notification, o Options) []string {
+	p := newPost(o)
+	var out []string
+	for _, r := range n.Receivers {
+		out = append(out, p.name(r))
+	}
+	return out
+}

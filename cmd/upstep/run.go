@@ -17,6 +17,7 @@ import (
 	"github.com/upstep/upstep/ansible"
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/notify"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
@@ -126,6 +127,7 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) (err error) {
 		return errors.Join(err, s.shut())
 	}
 	err = s.execute(ctx, tree, o, v)
+	s.notified(ctx, o, err)
 	return errors.Join(err, s.close(ctx, err))
 }
 
@@ -183,6 +185,8 @@ type invocation struct {
 	outcome  string      // how it ended, for the journal
 	lines    chan string // what is typed; nil until something is asked
 	complete bool        // every unit has ended
+	notices  *notices    // nil: nobody is notified
+	sender   *notify.Sender
 }
 
 // open opens the journal and decides whether this goes on with a run. What it opened is
@@ -346,6 +350,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		o.ledger.known, _ = s.journal.Durations(ctx, s.plan.Name)
 	}
 	t := &teller{journal: s.journal, run: s.run, ledger: o.ledger, view: v}
+	s.notify(ctx, t)
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
 		Report: func(e event.Event) {

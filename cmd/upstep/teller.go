@@ -9,12 +9,13 @@ import (
 	"github.com/upstep/upstep/journal"
 )
 
-// teller tells what happens to the ledger and the view, one event after the other,
-// whoever has something to tell.
+// teller tells what happens to the ledger, the view and those who are notified, one event
+// after the other, whoever has something to tell.
 type teller struct {
 	mu      sync.Mutex
 	ledger  *ledger
 	view    runView
+	notices *notices         // nil: nobody is notified
 	journal *journal.Journal // nil: nothing is kept
 	run     journal.RunID
 }
@@ -24,6 +25,9 @@ func (t *teller) tell(e event.Event) {
 	defer t.mu.Unlock()
 	t.ledger.take(e)
 	t.view.report(t.ledger, e)
+	if t.notices != nil {
+		t.notices.take(t.ledger, e)
+	}
 }
 
 // note tells something of upstep's own, if there is, and has the journal keep it. The run

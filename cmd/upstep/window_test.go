@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/upstep/upstep/calendar"
+	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/runner"
@@ -73,4 +75,28 @@ func TestWhetherARunFitsIntoItsWindow(t *testing.T) {
 	_, err = windowOf(&planner.Plan{Windows: []calendar.Window{{Zone: "Nowhere"}}})
 	require.EqualError(t, err, `unknown time zone "Nowhere"`)
 	require.Equal(t, exitInvalid, codeOf(t.Context(), err))
+}
+
+// TestAViewOfARunThatWaitsForItsWindow says what is waited for, until something begins.
+func TestAViewOfARunThatWaitsForItsWindow(t *testing.T) {
+	rec := recorded(t, "failed")
+	l := newLedger(rec.plan, journal.Progress{}, rec.events[0].Time)
+	v := newLiveView(&bytes.Buffer{}, nil, false)
+	tell := func(e event.Event) {
+		l.take(e)
+		v.report(l, e)
+	}
+	wait := event.Event{Kind: event.Wait, Message: "outside the maintenance window: waits until Sat 22:00"}
+	tell(rec.events[0])
+	tell(wait)
+	require.Equal(t, wait.Message, l.where())
+	require.False(t, v.paused, "nobody is asked, so the frame stays")
+	tell(event.Event{Kind: event.Note, Message: "notification ops: nobody was told of run.wait"})
+	require.Equal(t, wait.Message, l.where())
+	tell(event.Event{Kind: event.Start, Time: rec.events[0].Time, Stage: "preflight", Host: "db1"})
+	require.Contains(t, l.where(), "preflight: 1 host")
+	tell(wait)
+	tell(event.Event{Kind: event.UnitStart, Stage: "control-plane", Unit: "control-plane/1/step0/Api"})
+	require.Contains(t, l.where(), "control-plane")
+	v.end(outcome{app: &app{}, ledger: l})
 }
