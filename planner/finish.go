@@ -48,7 +48,7 @@ func (b *builder) placedServices() []int {
 func (b *builder) plan() *Plan {
 	s := &b.Settings
 	p := &Plan{
-		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks,
+		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks, Windows: s.Windows, Notify: s.Notify,
 		AllowDowngrade: b.AllowDowngrade, HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
 		Before: b.deployments(s.Before), After: b.deployments(s.After), Stages: b.planned, Rollback: b.undoing,
 		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),
@@ -308,6 +308,12 @@ func (b *builder) carried() {
 	}
 	if s.Forks > 0 {
 		say("forks", itoa(s.Forks))
+	}
+	for _, w := range s.Windows {
+		say("window", w.String())
+	}
+	for _, n := range s.Notify {
+		say("notify", n.Name+" on "+strings.Join(n.On, ", "))
 	}
 	for _, st := range s.Stages {
 		if st.Approve {

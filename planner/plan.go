@@ -6,6 +6,8 @@ package planner
 import (
 	"slices"
 
+	"github.com/upstep/upstep/calendar"
+	"github.com/upstep/upstep/settings"
 	"github.com/upstep/upstep/tasks"
 )
 
@@ -18,12 +20,14 @@ const PostUpgrade = "post_upgrade"
 // Plan is everything that a run needs. It is a document: it can be saved, compared
 // and run later, and it never refers to the files it came from but to name them.
 type Plan struct {
-	Format      string `json:"format"`
-	Name        string `json:"name,omitempty"`
-	Undo        string `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
-	Ordering    string `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
-	Parallelism int    `json:"parallelism,omitempty"`
-	Forks       int    `json:"forks,omitempty"`
+	Format      string                  `json:"format"`
+	Name        string                  `json:"name,omitempty"`
+	Undo        string                  `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
+	Ordering    string                  `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
+	Parallelism int                     `json:"parallelism,omitempty"`
+	Forks       int                     `json:"forks,omitempty"`
+	Windows     []calendar.Window       `json:"windows,omitempty"` // when work may begin; none: at any time
+	Notify      []settings.Notification `json:"notify,omitempty"`
 	// AllowDowngrade: hosts with a later version than the target are not refused.
 	AllowDowngrade bool         `json:"allow_downgrade,omitempty"`
 	HostsKnown     bool         `json:"hosts_known"` // an inventory was given

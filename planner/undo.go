@@ -33,8 +33,9 @@ func (p *Plan) Reverse(of string, done Done) (*Plan, []Irreversible) {
 	out.Preflight, out.Before, out.After, out.Ignored, out.Notes = nil, nil, nil, nil, nil
 	// Rolled back with the barriers of steps and waves, whatever the ordering.
 	out.Ordering = settings.Barrier
-	// Going back needs no room for what is new, and leads to an earlier version.
-	out.AllowDowngrade = true
+	// Going back does not wait for a window, needs no room for what is new, and leads to an
+	// earlier version.
+	out.AllowDowngrade, out.Windows = true, nil
 	out.Services = slices.Clone(p.Services)
 	for i := range out.Services {
 		out.Services[i].Disk = nil

@@ -7,8 +7,12 @@ import (
 	"github.com/upstep/upstep/event"
 )
 
+// glance is how often a run that waits for a window looks at the clock, at least: timers
+// stand still while a machine sleeps, and clocks are set.
+const glance = time.Minute
+
 // alarm gives a channel on which the earliest of what has its time comes: the end of a
-// pause, or of the time that a unit may take. off ends it.
+// pause or of the time that a unit may take, a window. off ends it.
 func (r *run) alarm() (c <-chan time.Time, off func()) {
 	var next time.Time
 	sooner := func(t time.Time) {
@@ -25,6 +29,10 @@ func (r *run) alarm() (c <-chan time.Time, off func()) {
 		if t, has := r.deadline(l); has {
 			sooner(t)
 		}
+	}
+	if opens := r.gates.opens; !opens.IsZero() {
+		sooner(opens)
+		sooner(r.Now().Add(glance))
 	}
 	if next.IsZero() {
 		return nil, func() {}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/upstep/upstep/calendar"
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -21,12 +23,13 @@ const (
 	PauseBatch Pause = "batch"
 )
 
-// gates are the operator's: approvals of stages.
+// gates are the operator's: approvals of stages, and the maintenance window.
 type gates struct {
 	approved map[string]bool
 	asking   string // the stage that is asked for
 	waits    string // the stage that was not approved
 	answers  chan decision
+	opens    time.Time // when the window does that is waited for; zero: none is
 }
 
 type decision struct {
@@ -44,7 +47,14 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 		r.stop(why)
 		return false
 	}
-	stage := p.Stage
+	if !r.WaitForWindow && r.shut() {
+		return false // before anybody is asked for what may not begin
+	}
+	return r.mayEnter(ctx, p.Stage) && !r.shut()
+}
+
+// mayEnter tells whether a stage needs no approval or has it, and else asks for it.
+func (r *run) mayEnter(ctx context.Context, stage string) bool {
 	if r.Yes || r.gates.approved[stage] || !r.needsApproval(stage) {
 		return true
 	}
@@ -63,6 +73,39 @@ func (r *run) mayBegin(ctx context.Context, p *play) bool {
 		r.gates.answers <- decision{stage, ok, err}
 	}()
 	return false
+}
+
+// await keeps a run that has something to do from its preflight until work may begin: what
+// is looked at hours before says little.
+func (r *run) await(ctx context.Context, stop <-chan string) error {
+	if !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
+		return nil
+	}
+	return r.pump(ctx, stop, func() { r.shut() })
+}
+
+// shut tells whether the operator's window keeps work from beginning now. Then the run
+// stops, or waits for the next.
+func (r *run) shut() bool {
+	if r.Open == nil {
+		return false
+	}
+	now := r.Now()
+	open, until := r.Open(now)
+	switch {
+	case open && !r.gates.opens.IsZero():
+		r.gates.opens = time.Time{}
+		r.report(event.Event{Kind: event.Note, Message: "the maintenance window is open"})
+	case open, r.halted():
+	case until.IsZero():
+		r.stop("outside the maintenance window, which never opens")
+	case !r.WaitForWindow:
+		r.stop("outside the maintenance window, the next opens " + calendar.Moment(until, now))
+	case !until.Equal(r.gates.opens):
+		r.gates.opens = until
+		r.report(event.Event{Kind: event.Wait, Message: "outside the maintenance window: waits until " + calendar.Moment(until, now)})
+	}
+	return !open
 }
 
 // withheld tells whether a play waits for every host to be done: what comes after the
@@ -111,9 +154,9 @@ func (r *run) decided(d decision) {
 	}
 }
 
-// waits tells whether the operator's answer is outstanding, or the end of a pause.
+// waits tells whether the operator's answer is outstanding, the end of a pause, or a window.
 func (r *run) waits() bool {
-	return !r.halted() && (r.gates.asking != "" || slices.ContainsFunc(r.score.plays, r.pausing))
+	return !r.halted() && (r.gates.asking != "" || !r.gates.opens.IsZero() || slices.ContainsFunc(r.score.plays, r.pausing))
 }
 
 // pausedBefore says why a play is not begun after a pause.

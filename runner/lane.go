@@ -56,11 +56,7 @@ func (r *run) dispatch(ctx context.Context) {
 		return
 	}
 	ready := r.score.ready()
-	for _, l := range r.lanes {
-		if l.gate != nil && !l.adopted {
-			r.atGate(ctx, l, ready)
-		}
-	}
+	r.atGates(ctx, ready)
 	if r.halted() {
 		return
 	}
@@ -102,6 +98,20 @@ func (r *run) unstick() {
 		if l.gate != nil && !l.adopted {
 			r.answer(l, event.Answer{Do: event.Stop})
 		}
+	}
+}
+
+// atGates answers the plays that wait, or lets them wait. Where one of them halts the run,
+// those that were let wait before it are told as well: nothing else would.
+func (r *run) atGates(ctx context.Context, ready []*play) {
+	halted := r.halted()
+	for _, l := range r.lanes {
+		if l.gate != nil && !l.adopted {
+			r.atGate(ctx, l, ready)
+		}
+	}
+	if r.halted() && !halted {
+		r.atGates(ctx, ready)
 	}
 }
 

@@ -170,7 +170,7 @@ func (r *run) narrow() error {
 		return nil
 	}
 	for _, p := range r.score.plays {
-		if p.state == waiting && (!r.has(p) || p.members != nil && len(p.take) == 0) {
+		if p.state == waiting && (!r.Has(p.Play) || p.members != nil && len(p.take) == 0) {
 			p.state = left
 		}
 	}

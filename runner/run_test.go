@@ -110,6 +110,7 @@ type night struct {
 	patience time.Duration // after which the operator ends what is at work; 0: none
 	stop     chan string
 	seen     func(event.Event)
+	open     func(time.Time) (bool, time.Time)
 }
 
 func newNight(t testing.TB, plan *planner.Plan) *night {
@@ -153,7 +154,7 @@ func (n *night) goOn(t testing.TB, killAt int, children bool) attempt {
 		a.result, a.err = runner.Run(working, n.stop, runner.Config{
 			Plan: n.plan, Tree: n.tree, Executor: n, Journal: j, Run: n.run, Folder: fmt.Sprintf("runs/%s", n.run),
 			Report: func(e event.Event) { a.events = append(a.events, e); n.seen(e) }, Now: n.now,
-			Options: n.options,
+			Options: n.options, Open: n.open,
 		})
 		a.killed = false
 	}()

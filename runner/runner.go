@@ -62,6 +62,9 @@ type Config struct {
 	Report   func(event.Event)
 	Now      func() time.Time
 	Approve  func(ctx context.Context, stage string) (bool, error) // asks; nil: nobody can be asked
+	// Open tells whether work may begin at a time, and until when that is so; the zero time
+	// is never. nil: it may at any time.
+	Open func(time.Time) (open bool, until time.Time)
 	Options
 }
 
@@ -73,7 +76,9 @@ type Options struct {
 	Percentage  int // instead of the roles' own; 0: theirs
 	Yes         bool
 	PauseAfter  Pause
-	Rerun       []string // units that run again though they ended
+	// WaitForWindow has the run wait where work may not begin, instead of stopping.
+	WaitForWindow bool
+	Rerun         []string // units that run again though they ended
 }
 
 // Result is how an invocation ended.
@@ -161,7 +166,10 @@ func Run(ctx context.Context, stop <-chan string, c Config) (Result, error) {
 		return Result{}, err
 	}
 	r.report(event.Event{Kind: event.RunStart, Hosts: r.hosts()})
-	err := r.preflight(ctx)
+	err := r.await(ctx, stop)
+	if err == nil {
+		err = r.preflight(ctx)
+	}
 	if err == nil {
 		err = r.pump(ctx, stop, func() { r.dispatch(ctx) })
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/upstep/upstep/planner"
+	"github.com/upstep/upstep/playbooks"
 )
 
 // Selection narrows an invocation; empty fields choose everything.
@@ -24,10 +25,10 @@ func (s Selection) narrow() bool {
 	return len(s.Stages)+len(s.Roles)+len(s.Services)+len(s.Steps)+len(s.Hosts)+len(s.Exclude) > 0
 }
 
-// has tells whether a play is chosen. Steps choose among plays of one step; a rolling
+// Has tells whether a play is chosen. Steps choose among plays of one step; a rolling
 // role's batches go through all of theirs. What comes before the upgrade belongs to
 // whatever is chosen first, and what comes after it to what completes it.
-func (s Selection) has(p *play) bool {
+func (s Selection) Has(p playbooks.Play) bool {
 	if p.Role == "" {
 		return true
 	}

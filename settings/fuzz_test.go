@@ -26,6 +26,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte("inputs: {a: {type: list, default: [1, {b: ~}]}, c: {type: map}, d: {type: number}}\nstages: [a, {name: b}]\nsteps: {step1: , 2: x}"), "[1, 2]")
 	f.Add([]byte("deployment_tasks: {before: [{hosts: '{{ a }}', tasks: [{block: [{debug: }]}]}], after: [5]}\nplay: {become: yes}\nvars: {<<: {x: 1}}"), "-1e5")
+	f.Add([]byte("inputs: {a: }\nwindow: [{from: 22:00, to: 5:00, days: [fri-mon], timezone: UTC}, {days: sun}]\nnotify: [{on: [run, failure], webhook: {url: {env: A}, headers: {B: '{{ a }}'}}}, {receivers: [{command: [a]}, {mail: {server: m, from: a@b, to: [c@d]}}]}]"), "x")
 	f.Fuzz(func(t *testing.T, text []byte, value string) {
 		sink := &source.Sink{}
 		var given []settings.Given

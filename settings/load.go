@@ -79,7 +79,9 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Ordering = f.OneOf("ordering", Barrier, Barrier, Dependencies)
 	s.Parallelism = f.Int("parallelism", 1, 0)
 	s.Forks = f.Int("forks", 1, 0)
-	for _, later := range []string{"from", "to", "releases", "notify", "window"} {
+	s.Windows = windows(f.Get("window"), sink)
+	s.Notify = reader{s.Values(), sink}.notifications(f.Get("notify"))
+	for _, later := range []string{"from", "to", "releases"} {
 		if f.Has(later) {
 			sink.Warnf(f.PosOf(later), "%s is not acted on by this version of upstep", later).WithHint("planning and emitting leave it out")
 		}

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"github.com/upstep/upstep/calendar"
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
 )
@@ -27,8 +28,10 @@ type Settings struct {
 	Before      []Deployment
 	After       []Deployment
 	Ordering    string
-	Parallelism int // processes at once; 0: one per role
-	Forks       int // hosts at once over all roles; 0: Ansible's own setting
+	Parallelism int               // processes at once; 0: one per role
+	Forks       int               // hosts at once over all roles; 0: Ansible's own setting
+	Windows     []calendar.Window // when work may begin; none: at any time
+	Notify      []Notification
 }
 
 // Stage is a span of the upgrade that an operator may stop after.

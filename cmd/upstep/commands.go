@@ -56,7 +56,7 @@ batches, and what is left out and why. Nothing is changed.`,
 					return err
 				}
 			}
-			return a.result(plan, func() { a.planTable(plan) })
+			return a.result(plan, func() { a.planTable(plan, a.windowText(cmd.Context(), plan)) })
 		},
 	}
 	cmd.Flags().StringVar(&save, "save", "", "write the plan document to this file as well")

@@ -27,8 +27,10 @@ type ledger struct {
 	work    map[string]map[string]*work // by unit and host
 	changes []change
 	check   preflightSheet
-	stage   string // the last that began
-	halt    string // why nothing more begins
+	stage   string                    // the last that began
+	halt    string                    // why nothing more begins
+	waits   string                    // what the run waits for
+	chosen  func(playbooks.Play) bool // by a selection; nil: everything is
 	began   time.Time
 	earlier journal.Progress   // what was done before
 	known   map[string]float64 // seconds of units in an earlier run
@@ -204,12 +206,20 @@ func (l *ledger) lost(e event.Event) bool { return lost(e) && !l.check.repeats(e
 func (l *ledger) take(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	switch {
+	case e.Kind == event.Wait && e.Stage == "":
+		l.waits = e.Message
+	case e.Kind == event.UnitStart, e.State == event.Stopping, e.Stage == playbooks.Preflight:
+		l.waits = ""
+	}
 	if e.Stage == playbooks.Preflight {
 		l.check.take(e)
 		return
 	}
 	switch e.Kind { //nolint:exhaustive // others may come of processes that were taken over
-	case event.StageStart, event.UnitStart, event.Wait, event.RunEnd:
+	case event.Wait:
+		l.check.over = !l.check.began.IsZero() && e.Stage != "" // else it waits for a window
+	case event.StageStart, event.UnitStart, event.RunEnd:
 		l.check.over = !l.check.began.IsZero()
 	}
 	s := l.of[e.Unit]
@@ -427,13 +437,14 @@ func (s *sheet) over() bool {
 }
 
 // left estimates how long what is left takes, from what it took before: the longest way
-// through the plays that wait for each other. It is not known while a play is not.
+// through the plays that wait for each other, of those that are chosen. It is not known
+// while a play is not.
 func (l *ledger) left(now time.Time) (time.Duration, bool) {
 	longest := map[*sheet]float64{}
 	most := 0.0
 	for _, s := range l.plays {
 		took := 0.0
-		if !s.over() {
+		if !s.over() && (l.chosen == nil || l.chosen(s.Play)) {
 			seconds, known := 0.0, false
 			for _, u := range s.Units {
 				if d, ok := l.known[u.ID]; ok {

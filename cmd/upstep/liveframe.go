@@ -60,6 +60,9 @@ func (l *ledger) frame(width, height int, now time.Time, run string, color bool)
 
 // where says which stage, wave and step the run is in.
 func (l *ledger) where() string {
+	if l.waits != "" {
+		return clean(l.waits)
+	}
 	if !l.check.began.IsZero() && !l.check.over {
 		return fmt.Sprintf("preflight: %s looked at so far", plural(len(l.check.hosts), "host"))
 	}

@@ -77,10 +77,10 @@ func (v *liveView) report(l *ledger, e event.Event) {
 	for _, said := range l.check.versions() {
 		v.told = append(v.told, event.Event{Kind: event.Note, Time: e.Time, Unit: playbooks.Preflight, Message: said})
 	}
-	ask := e.Kind == event.Wait
-	switch e.Kind { //nolint:exhaustive // tasks that were at work go on while somebody is asked
+	ask := e.Kind == event.Wait && e.Stage != "" // else it waits for a window, and nobody is asked
+	switch e.Kind {                              //nolint:exhaustive // tasks that were at work go on while somebody is asked
 	case event.Wait:
-		v.paused = true
+		v.paused = ask
 	case event.UnitStart, event.Note, event.RunEnd:
 		v.paused = false
 	}

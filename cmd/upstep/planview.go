@@ -13,7 +13,7 @@ import (
 )
 
 // planTable prints what an operator wants to know before a night's work.
-func (a *app) planTable(p *planner.Plan) {
+func (a *app) planTable(p *planner.Plan, window string) {
 	name := p.Name
 	if name == "" {
 		name = "upgrade"
@@ -24,6 +24,15 @@ func (a *app) planTable(p *planner.Plan) {
 	a.printf("%s: %s\n", name, p.Summary())
 	for _, in := range p.Inputs {
 		a.printf("  %s = %s\n", in.Name, in.Value)
+	}
+	for i, w := range p.Windows {
+		if i == 0 {
+			a.printf("\n")
+		}
+		a.printf("window: %s\n", w)
+	}
+	if window != "" {
+		a.printf("  %s\n", window)
 	}
 	if asked := preflightParts(p); len(asked) > 0 {
 		a.printf("\npreflight: %s\n", strings.Join(asked, "; "))

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/notify"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/roles"
 	"github.com/upstep/upstep/services"
@@ -65,7 +66,7 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	}
 	w := planner.World{}
 	whole := false
-	w.Settings = settings.Load(os.DirFS(a.dir), "upgrade.yaml", "", given, sink)
+	w.Settings = a.readSettings(given, sink)
 	vals := w.Settings.Values()
 
 	dir := a.services
@@ -85,6 +86,13 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	}
 	w.Sources = a.digests(w)
 	return w, sink, nil
+}
+
+// readSettings reads upgrade.yaml.
+func (a *app) readSettings(given []settings.Given, sink *source.Sink) settings.Settings {
+	s := settings.Load(os.DirFS(a.dir), "upgrade.yaml", "", given, sink)
+	notify.Check(s.Notify, sink)
+	return s
 }
 
 func (a *app) ansible() *ansible.Tool {

@@ -48,7 +48,7 @@ What nothing takes back is listed first; --partial goes on without it.`,
 						return err
 					}
 				}
-				return a.result(plan.Plan, func() { a.lost(plan.lost); a.planTable(plan.Plan) })
+				return a.result(plan.Plan, func() { a.lost(plan.lost); a.planTable(plan.Plan, "") })
 			}
 			return a.shown(cmd.Context(), f, func(o *outcome, v runView) error {
 				return a.rollback(cmd.Context(), of, partial, o, v)

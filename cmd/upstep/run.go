@@ -17,6 +17,7 @@ import (
 	"github.com/upstep/upstep/ansible"
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/notify"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/runner"
@@ -33,6 +34,7 @@ type runFlags struct {
 	check, diff    bool
 	skipTags       []string
 	pauseAfter     string
+	ignoreWindow   bool
 	ansibleOptions []string
 }
 
@@ -86,6 +88,8 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	a.downgradeFlag(cmd)
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
 	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	fl.BoolVar(&f.WaitForWindow, "wait-for-window", false, "outside the maintenance window wait for the next, instead of stopping")
+	fl.BoolVar(&f.ignoreWindow, "ignore-window", false, "begin work outside the maintenance window as well")
 	f.add(cmd)
 	return cmd
 }
@@ -98,6 +102,9 @@ func (a *app) run(ctx context.Context, o *outcome, v runView) error {
 		f.PauseAfter = runner.Pause(f.pauseAfter)
 	default:
 		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
+	}
+	if f.WaitForWindow && f.ignoreWindow {
+		return usageError{errors.New("--wait-for-window and --ignore-window contradict each other"), "give one of the two"}
 	}
 	plan, tree, err := a.prepare(ctx, f)
 	if err != nil {
@@ -128,6 +135,7 @@ func (a *app) carryOut(ctx context.Context, plan *planner.Plan, tree *playbooks.
 		return errors.Join(err, s.shut())
 	}
 	err = s.execute(ctx, tree, o, v)
+	s.notified(ctx, o, err)
 	return errors.Join(err, s.close(ctx, err))
 }
 
@@ -185,6 +193,8 @@ type invocation struct {
 	outcome  string      // how it ended, for the journal
 	lines    chan string // what is typed; nil until something is asked
 	complete bool        // every unit has ended
+	notices  *notices    // nil: nobody is notified
+	sender   *notify.Sender
 }
 
 // open opens the journal and decides whether this goes on with a run. What it opened is
@@ -357,15 +367,28 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	s.takePatience(stop)
 	ctx, over := s.heed(ctx, stop)
 	defer over()
+	window, err := s.window()
+	if err != nil {
+		return err
+	}
 	o.run, o.ledger = s.run, newLedger(s.plan, s.done, time.Now())
+	o.ledger.chosen = s.flags.Has
 	if s.journal != nil {
 		o.root = s.root
 		// An estimate is a convenience: without it the run goes on.
 		o.ledger.known, _ = s.journal.Durations(ctx, titleOf(s.plan))
 	}
+	t := &teller{journal: s.journal, run: s.run, ledger: o.ledger, view: v}
+	s.notify(ctx, t)
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
-		Report: func(e event.Event) { o.ledger.take(e); v.report(o.ledger, e) }, Now: time.Now, Options: s.flags.Options, Approve: s.approve,
+		Report: func(e event.Event) {
+			t.tell(e)
+			if e.Kind == event.RunStart {
+				t.note(ctx, o.ledger.fitNow(window, time.Now()))
+			}
+		},
+		Now: time.Now, Options: s.flags.Options, Approve: s.approve, Open: window.asked(),
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{

@@ -194,7 +194,7 @@ func (acc *account) last() journal.Invocation { return acc.invocations[len(acc.i
 // state names how a run is, or how its last command ended.
 func (acc *account) state() string {
 	switch last := acc.last(); {
-	case acc.owner != nil && acc.waitsFor() != "" && acc.idle():
+	case acc.owner != nil && acc.waitsFor() != "" && acc.idle(), !acc.opensFor(time.Now()).IsZero():
 		return stateWaiting
 	case acc.owner != nil:
 		return stateRunning

@@ -216,6 +216,8 @@ func (o *outcome) next() string {
 		{f.KeepGoing, "--keep-going"},
 		{f.Yes, "--yes"},
 		{f.pauseAfter != "", "--pause-after " + f.pauseAfter},
+		{f.WaitForWindow, "--wait-for-window"},
+		{f.ignoreWindow, "--ignore-window"},
 		{f.view == "live" || f.view == "plain", "--view " + f.view},
 		{f.output == "json", "--output json"},
 		{f.junit != "", "--junit " + shellWord(f.junit)},

@@ -51,6 +51,7 @@ type runStatus struct {
 	Seconds      float64            `json:"seconds"` // that commands worked on it
 	Last         journal.Invocation `json:"last_invocation"`
 	Waits        string             `json:"waits_for_approval,omitempty"` // the stage
+	Opens        time.Time          `json:"waits_for_window,omitzero"`    // when it opens
 	Units        map[string]int     `json:"units"`                        // how many are in which state
 	OutOfTraffic []hostStatus       `json:"out_of_traffic"`
 	Before       []unitStatus       `json:"before,omitempty"`
@@ -131,7 +132,7 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 	r := acc.run
 	s := &runStatus{
 		Run: r.ID, Plan: r.Plan, State: acc.state(), Owner: acc.owner, Began: r.Started, Ended: r.Ended,
-		Seconds: acc.worked(time.Now()).Seconds(), Last: acc.last(), Waits: acc.waitsFor(),
+		Seconds: acc.worked(time.Now()).Seconds(), Last: acc.last(), Waits: acc.waitsFor(), Opens: acc.opensFor(time.Now()),
 		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []runner.Failure{}, Skips: acc.done.Skips,
 	}
 	s.stages(acc)
@@ -154,9 +155,9 @@ func (a *app) next(s *runStatus) []string {
 	approve := "upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder()
 	run := "upstep run" + a.sameFlags()
 	switch {
-	case s.State == stateWaiting:
+	case s.State == stateWaiting && s.Opens.IsZero():
 		return []string{approve}
-	case s.State == stateRunning:
+	case s.State == stateRunning || s.State == stateWaiting:
 		return []string{"upstep cancel " + string(s.Run) + a.sameFolder()}
 	case s.State == stateDone || s.State == stateAbandoned:
 		return []string{}

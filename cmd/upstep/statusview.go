@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/upstep/upstep/calendar"
 	"github.com/upstep/upstep/journal"
 )
 
@@ -20,6 +21,9 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 		a.paragraph("  ", fmt.Sprintf("%s, pid %d, since %s: %s", by(s.Owner.Who), s.Owner.PID, moment(s.Owner.Since), typedAs(s.Owner.Who)))
 	}
 	a.printf("  began %s\n", worked(s.Began, s.Seconds))
+	if !s.Opens.IsZero() {
+		a.printf("  waits for the maintenance window, which opens %s\n", calendar.Moment(s.Opens, time.Now()))
+	}
 	if s.Owner == nil {
 		a.paragraph("  ", ending(s.Last))
 	}
