@@ -57,7 +57,7 @@ func Start(url string, rate int) *Load {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				l.done.Go(func() { l.send(l.clients[n%len(l.clients)], url) })
+				l.done.Go(func() { l.send(context.WithoutCancel(ctx), l.clients[n%len(l.clients)], url) })
 			}
 		}
 	})
@@ -65,9 +65,9 @@ func Start(url string, rate int) *Load {
 }
 
 // send sends one request and counts its answer.
-func (l *Load) send(c *http.Client, url string) {
+func (l *Load) send(ctx context.Context, c *http.Client, url string) {
 	began := time.Now()
-	server, loss := ask(c, url)
+	server, loss := ask(ctx, c, url)
 	took := time.Since(began)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,8 +84,8 @@ func (l *Load) send(c *http.Client, url string) {
 }
 
 // ask gives who answered, or why there is no answer with 200.
-func ask(c *http.Client, url string) (server, loss string) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+func ask(ctx context.Context, c *http.Client, url string) (server, loss string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err.Error()
 	}
