@@ -12,6 +12,7 @@ deps: ## installs what tests and demo need, where it is missing
 	@scripts/deps
 
 demo: build ## a real upgrade on hosts that the demo makes itself; without root, on folders
+	go build -o bin/bench ./bench
 	@scripts/deps $(if $(filter 0,$(shell id -u)),hosts,folders)
 	@scripts/demo
 
