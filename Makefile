@@ -15,6 +15,7 @@ newansible: ## a newer Ansible for tests, in the user's cache; without it they s
 	@scripts/newansible > /dev/null || echo "SKIPPED: no test runs with a newer Ansible" >&2
 
 demo: build ## a real upgrade on hosts that the demo makes itself; without root, on folders
+	go build -o bin/bench ./bench
 	@scripts/deps $(if $(filter 0,$(shell id -u)),hosts,folders)
 	@scripts/demo
 

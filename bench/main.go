@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,12 +15,14 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/upstep/upstep/bench/load"
 	"github.com/upstep/upstep/source"
 )
 
@@ -30,9 +33,13 @@ func main() {
 	most := flag.Int("most", 10000, "largest number of services")
 	lab := flag.String("lab", "", "inventory of hosts h1 to h5: measure runs on them instead")
 	many := flag.Int("many", 0, "measure upstep's own processor time in a run on this many hosts, all of them this machine, instead")
+	address := flag.String("load", "", "send requests to this address until a signal comes, and tell what became of them, instead")
+	rate := flag.Int("rate", 40, "with -load: requests a second")
 	flag.Parse()
 	var err error
 	switch {
+	case *address != "":
+		err = send(*address, *rate)
 	case *many > 0:
 		err = measureMany(*upstep, *many)
 	case *lab != "":
@@ -46,6 +53,20 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// send keeps up a load until SIGINT or SIGTERM.
+func send(address string, rate int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	l := load.Start(address, rate)
+	<-ctx.Done()
+	counts := l.Stop()
+	fmt.Println(counts)
+	if counts.Lost > 0 {
+		return errors.New("not every request was answered with 200")
+	}
+	return nil
 }
 
 // parseAll reads every file into YAML nodes and does nothing with them.

@@ -167,7 +167,7 @@ func TestStopIsHeardWhileAnEarlierProcessIsAwaited(t *testing.T) {
 }
 
 func TestAUnitThatTakesTooLongIsEnded(t *testing.T) {
-	n := newNight(t, project(t, write(t, strings.Replace(rolling, "batch: [1, 2]", "batch: [1, 2], unit_timeout: 200ms", 1)), rollingHosts))
+	n := newNight(t, project(t, write(t, strings.Replace(rolling, "batch: [1, 2]", "batch: [1, 2], unit_timeout: 4s", 1)), rollingHosts))
 	n.now = time.Now
 	n.hung = "non-control-plane/1/step2/Web"
 	a := n.goOn(t, 0, false)
@@ -177,7 +177,7 @@ func TestAUnitThatTakesTooLongIsEnded(t *testing.T) {
 	f := a.result.Failures[0]
 	require.Equal(t, journal.Unknown, f.State)
 	require.Equal(t, []string{"w1"}, f.Hosts)
-	require.Contains(t, f.Message, "took longer than its unit_timeout of 200ms")
+	require.Contains(t, f.Message, "took longer than its unit_timeout of 4s")
 
 	close(n.free)
 	a = n.goOn(t, 0, false)

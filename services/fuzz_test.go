@@ -14,7 +14,7 @@ import (
 
 // FuzzParse reads other people's bytes: no panic, and every problem has a place in the file.
 func FuzzParse(f *testing.F) {
-	for _, glob := range []string{"spec", "local", "edge", "openstack", "webapp"} {
+	for _, glob := range []string{"spec", "local", "edge", "openstack", "webapp", "shop"} {
 		files, err := filepath.Glob(filepath.Join("..", "testdata", glob, "services", "*.yaml"))
 		require.NoError(f, err)
 		for _, name := range files {
