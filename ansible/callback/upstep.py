@@ -607,11 +607,13 @@ class CallbackModule(CallbackBase):
         return lasts
 
     def _rescued(self, task):
-        child, parent = task, getattr(task, '_parent', None)
+        # A block holds what was imported into it, not the import that stands above that.
+        below, parent = set(), task
         while parent is not None:
-            if isinstance(parent, Block) and parent.rescue and any(child._uuid == c._uuid for c in parent.block):
+            if isinstance(parent, Block) and parent.rescue and any(c._uuid in below for c in parent.block):
                 return True
-            child, parent = parent, getattr(parent, '_parent', None)
+            below.add(parent._uuid)
+            parent = getattr(parent, '_parent', None)
         return False
 
     def _told(self, task):
