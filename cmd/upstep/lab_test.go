@@ -55,13 +55,13 @@ func lab(t *testing.T, name string, hosts ...string) string {
 }
 
 // ansiblePlay runs a playbook against a lab and gives what it printed.
-func ansiblePlay(t *testing.T, inventories []string, book string) string {
+func ansiblePlay(t *testing.T, inventories []string, book string, more ...string) string {
 	t.Helper()
-	var args []string
+	args := append([]string{book}, more...)
 	for _, i := range inventories {
 		args = append(args, "-i", i)
 	}
-	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append(args, book)...) //nolint:gosec // the test's own arguments
+	cmd := exec.CommandContext(t.Context(), "ansible-playbook", args...) //nolint:gosec // the test's own arguments
 	cmd.Env = append(overSSH(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCALHOST_WARNING=False")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
