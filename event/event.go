@@ -55,6 +55,7 @@ type Event struct {
 	Play     string    `json:"play,omitempty"`  // its name
 	Host     string    `json:"host,omitempty"`
 	Hosts    []string  `json:"hosts,omitempty"` // of a Gate, those that were not lost before
+	Done     []string  `json:"done,omitempty"`  // of a UnitEnd, those of Hosts that went through it
 	Task     *Task     `json:"task,omitempty"`
 	Item     string    `json:"item,omitempty"`     // the label of a loop's item; the task's own result has none
 	Delegate string    `json:"delegate,omitempty"` // the host that did it instead

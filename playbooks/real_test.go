@@ -137,6 +137,7 @@ func TestAFailedHostStopsWhatComesAfterIt(t *testing.T) {
 	t.Run("in a batch that is not healthy", func(t *testing.T) {
 		e := runEdge(t, dir, "upgrade.yml", "-e", "unhealthy=c3")
 		require.Equal(t, 2, e.code, e.out)
+		require.Contains(t, e.out, "is not healthy: non-zero return code")
 		order := strings.Join(e.lines(t, "order"), ", ")
 		require.NotContains(t, order, "c3 restore", "what is not healthy stays out of traffic")
 		require.Contains(t, order, "c4 restore", "what is healthy goes back")

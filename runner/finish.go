@@ -25,7 +25,7 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 		}
 	}
 	l.current = nil
-	var unknown []string
+	var done, unknown []string
 	broken := false
 	for _, h := range p.active {
 		s := l.at[h]
@@ -35,6 +35,7 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 			for n := max(0, s.unit); n <= end; n++ {
 				r.endHost(p, n, h, s.changed && n == s.unit)
 			}
+			done = append(done, h)
 			p.due = slices.DeleteFunc(slices.Clone(p.due), func(d string) bool { return d == h })
 		case s.unit < 0:
 			broken = true // nothing of it began
@@ -63,7 +64,7 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 	p.active = nil
 	r.conclude(p, broken || len(unknown) > 0)
 	r.report(event.Event{
-		Kind: event.UnitEnd, Stage: p.Stage, Unit: p.ID, Role: p.Role, State: r.said(p, l.lost(), unknown, broken), Hosts: active,
+		Kind: event.UnitEnd, Stage: p.Stage, Unit: p.ID, Role: p.Role, State: r.said(p, l.lost(), unknown, broken), Hosts: active, Done: done,
 		Seconds: r.Now().Sub(p.began).Seconds(),
 	})
 }

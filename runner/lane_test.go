@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,15 @@ func TestOnlyTheGateOfABatchLetsItsHostsPass(t *testing.T) {
 		failed = append(failed, f.Hosts...)
 	}
 	require.ElementsMatch(t, []string{"w2", "w3"}, failed)
+
+	n = newNight(t, project(t, write(t, rolling), rollingHosts))
+	n.fail = func(unit, host string) bool { return unit == "non-control-plane/1/step2/Web" && host == "w3" }
+	a = n.goOn(t, 0, false)
+	require.Equal(t, runner.Failing, a.result.State)
+	i := slices.IndexFunc(a.events, func(e event.Event) bool { return e.Kind == event.UnitEnd && e.State == string(journal.Failed) })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, []string{"w2", "w3"}, a.events[i].Hosts)
+	require.Equal(t, []string{"w2"}, a.events[i].Done)
 }
 
 func TestAPlayBeforeTheUpgradeWithoutHostsIsEnded(t *testing.T) {

@@ -331,13 +331,13 @@ func (l *ledger) end(s *sheet, e event.Event) {
 		hosts = s.hosts
 	}
 	for _, h := range hosts {
-		reached := s.at[h]
+		reached, through := s.at[h], slices.Contains(e.Done, h)
 		for n, u := range s.Units {
 			w := l.at(u.ID, h)
 			switch {
 			case w.state == journal.Failed || w.state == journal.Unreachable || w.state == before:
-			case s.lost[h] && n > reached, !s.lost[h] && s.state != journal.Ended && n > reached:
-			case s.lost[h], s.state == journal.Ended, n < reached, w.last:
+			case !through && n > reached:
+			case through, s.lost[h], n < reached, w.last:
 				w.state = journal.Ended
 			case s.state == journal.Unknown:
 				w.state = journal.Unknown
@@ -348,7 +348,7 @@ func (l *ledger) end(s *sheet, e event.Event) {
 				w.began, w.ended = e.Time, e.Time
 			}
 		}
-		if s.state == journal.Ended && !s.lost[h] {
+		if through {
 			s.done[h] = true
 		}
 	}
