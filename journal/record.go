@@ -63,7 +63,7 @@ const (
 	Unreachable State = "unreachable" // hosts only
 	Unknown     State = "unknown"     // it started, and nobody saw how it ended
 	Stopped     State = "stopped"     // hosts only: left in the middle by the failure of another, or by the operator
-	Skipped     State = "skipped"     // accepted by hand
+	Skipped     State = "skipped"     // accepted by hand; or nothing took the host out of traffic, as it has the version
 )
 
 // Passed tells whether what comes after may go on.

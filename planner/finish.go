@@ -322,19 +322,21 @@ func (b *builder) carried() {
 	}
 	for _, i := range b.placedServices() {
 		if v := b.Services[i].Version; v.Target != "" {
-			b.say(b.Services[i].Name, "version "+v.Target+": "+b.boundBy(v)+"the playbooks skip no host by it", b.Services[i].Pos)
+			if says := b.boundBy(v); says != "" {
+				b.say(b.Services[i].Name, "version "+v.Target+": "+says, b.Services[i].Pos)
+			}
 		}
 	}
 }
 
-// boundBy says what a version does in this release.
+// boundBy says what a version does not do; "" where it does everything.
 func (b *builder) boundBy(v services.Version) string {
 	_, isVersion := ParseVersion(v.Target)
 	switch {
 	case v.Probe == "":
-		return "it stands in the plan, "
-	case b.AllowDowngrade || !isVersion:
-		return "preflight shows what is installed, "
+		return "without a probe it stands in the plan, and no host is skipped by it"
+	case !isVersion:
+		return "it is no version to compare with: preflight shows what is installed, and no host is skipped by it"
 	}
-	return "preflight refuses hosts that are beyond it, "
+	return ""
 }

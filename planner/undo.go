@@ -8,8 +8,9 @@ import (
 
 // Done is what a run did, as far as undoing it asks.
 type Done struct {
-	Started     func(unit, host string) bool // a unit began on a host, however it ended
-	PostUpgrade bool                         // the last stage began
+	Started     func(unit, host string) bool    // a unit began on a host, however it ended
+	Skipped     func(service, host string) bool // its version was there already, and nothing was done
+	PostUpgrade bool                            // the last stage began
 }
 
 // Irreversible is a service that was upgraded and cannot be rolled back.
@@ -158,14 +159,30 @@ func (u *undoing) after(list []After) []After {
 
 // began gives the hosts on which a service's tasks of a step began.
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
-	return u.hosts(stage, wave, role, func(o Unit) bool {
+	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
 		return o.Kind == KindStep && o.Step == step && slices.ContainsFunc(o.Segments, func(s Segment) bool { return s.Service == service })
-	})
+	}), func(h string) bool { return u.done.Skipped(service, h) })
 }
 
-// entered gives the hosts on which anything of a role's wave began.
+// entered gives the hosts on which anything of a role's wave began that changes them.
 func (u *undoing) entered(stage string, wave int, role string) []string {
-	return u.hosts(stage, wave, role, func(Unit) bool { return true })
+	services := map[string]bool{}
+	hosts := u.hosts(stage, wave, role, func(o Unit) bool {
+		if o.Kind == KindStep {
+			for _, s := range o.Segments {
+				services[s.Service] = true
+			}
+		}
+		return true
+	})
+	return slices.DeleteFunc(hosts, func(h string) bool {
+		for s := range services {
+			if !u.done.Skipped(s, h) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // hosts gives the hosts of a role, in its order, on which one of some units began.

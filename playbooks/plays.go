@@ -191,12 +191,20 @@ func (r *renderer) unitTasks(w *writer, u planner.Unit) {
 		r.healthGate(w, u)
 		return
 	}
+	when := ""
+	if u.Kind == planner.KindDrain {
+		// Where nothing is to be done, nothing is taken out of traffic.
+		_, when = r.onTrack(u)
+	}
 	w.linef("    - name: %s", source.Quote(capital(partName(u))+" of "+u.Role+suffix(u.ID)))
 	w.linef("      ansible.builtin.import_tasks: %s.yml", u.ID)
+	if when != "" {
+		w.linef("      when: %s", when)
+	}
 	onHosts(w, u, 6)
 }
 
-// onHosts keeps a part of a track from hosts that it is not for.
+// onHosts keeps a part of a track that is taken back from hosts that it is not for.
 func onHosts(w *writer, u planner.Unit, indent int) {
 	if len(u.Hosts) > 0 {
 		w.linef("%swhen: inventory_hostname in [%s]", strings.Repeat(" ", indent), quotedList(u.Hosts))
@@ -233,6 +241,7 @@ func (r *renderer) healthGate(w *writer, u planner.Unit) {
 	w.linef("      ansible.builtin.set_fact:")
 	w.linef("        upstep_good: 0")
 	w.linef("        upstep_tried: 0")
+	w.linef("        upstep_bad: \"\"")
 	w.linef("")
 	w.linef("    - name: %s", source.Quote(fmt.Sprintf("Health of %s, %d good of at most %d tries", u.Role, h.Consecutive, h.Tries)))
 	w.linef("      ansible.builtin.include_tasks: %s.gate.yml", u.ID)

@@ -107,14 +107,22 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 	w.comment(svc.Name + " (" + svc.File + ")")
 	asRole := packRole(svc)
 	bootstrap := svc.Bootstrap
-	if !asRole && svc.Vars == "" && len(keywords) == 0 && !bootstrap && u.Kind != planner.KindPreflight {
+	version := r.decided(u, s)
+	if !asRole && svc.Vars == "" && len(keywords) == 0 && !bootstrap && u.Kind != planner.KindPreflight && version == nil {
 		r.tasks(w, s, 0)
 		return
+	}
+	up := strings.Repeat("../", strings.Count(u.ID, "/"))
+	if version != nil {
+		r.decide(w, svc, u, 0, up)
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
 	r.serviceVars(w, svc, 2, bootstrap)
 	for _, k := range keywords {
 		w.text(k.Text, 2)
+	}
+	if version != nil && !takesBack(u) {
+		w.linef("  when: %s", whenDecided(svc, u))
 	}
 	w.linef("  block:")
 	if bootstrap && r.hangsOnBootstrap(s) {
@@ -129,16 +137,23 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		w.linef("  rescue:")
 		noteFailure(w, 4, "Note that "+svc.Name+" is not ready", svc.Name)
 	}
+	if version != nil && r.lastOf(u, svc.Name) {
+		w.linef("")
+		r.concluded(w, svc, u, up)
+	}
 }
 
 // serviceVars writes what a service's tasks and handlers see as variables.
 func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, bootstrap bool) {
-	if svc.Vars == "" && !bootstrap {
+	if svc.Vars == "" && !bootstrap && !skips(svc) {
 		return
 	}
 	pad := strings.Repeat(" ", indent)
 	w.linef("%svars:", pad)
 	w.text(svc.Vars, indent+2)
+	if skips(svc) {
+		w.linef("%s  upstep_previous_version: \"{{ (%s | default({})).previous | default('') }}\"", pad, decisionVar(svc.Name))
+	}
 	if bootstrap {
 		w.linef("%s  upstep_bootstrap_host: >-", pad)
 		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.carriers(svc.Name))

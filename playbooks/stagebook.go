@@ -247,6 +247,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 		p.failure = allFail()
 		p.body = func(w *writer) {
 			r.canary(w, ro)
+			r.decisions(w, of.Units)
 			r.parts(w, of.Units)
 			stopping.gate(w, gateAll)
 		}
@@ -258,6 +259,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]"}
 	p.body = func(w *writer) {
 		r.canary(w, ro)
+		r.decisions(w, before)
 		upgrade := func(w *writer, last func(*writer)) { r.tries(w, file, t.Role, ro, 1, 4, last) }
 		if ro.Tries == 1 {
 			stopping.tell(w, "One batch of "+t.Role, func(w *writer) {

@@ -24,6 +24,9 @@ func (r *renderer) probes() {
 		if svc := &r.plan.Services[i]; svc.Probe != "" {
 			r.probeFile(svc)
 			some = true
+			if skips(svc) {
+				r.decisionFiles(svc)
+			}
 		}
 	}
 	if !some {

@@ -33,7 +33,7 @@ func (r *run) finish(l *lane, clean bool, out Outcome) {
 		case s.lost:
 		case clean || s.whole || s.last && s.unit == end:
 			for n := max(0, s.unit); n <= end; n++ {
-				r.endHost(p, n, h, s.changed && n == s.unit)
+				r.endHost(p, n, h, s)
 			}
 			done = append(done, h)
 			p.due = slices.DeleteFunc(slices.Clone(p.due), func(d string) bool { return d == h })

@@ -47,6 +47,7 @@ type seat struct {
 	whole   bool // it went through all units of the play
 	lost    bool
 	changed bool // in the unit
+	acted   bool // a task of the unit was not skipped
 }
 
 // dispatch gives leave to what may begin, and starts processes for it.
@@ -381,11 +382,12 @@ func (r *run) move(l *lane, e event.Event) bool {
 		r.enter(l, i)
 		if i != s.unit {
 			for n := max(0, s.unit); n < i && s.unit >= 0; n++ {
-				r.endHost(p, n, e.Host, s.changed)
+				r.endHost(p, n, e.Host, s)
 			}
-			s.unit, s.last, s.changed = i, false, false
+			s.unit, s.last, s.changed, s.acted = i, false, false, false
 		}
 		s.changed = s.changed || e.Kind == event.Changed
+		s.acted = s.acted || e.Kind == event.OK || e.Kind == event.Changed || e.Kind == event.Failed || e.Kind == event.Unreachable
 		s.last = e.Last && e.Kind != event.Start && e.Kind != event.Retry
 	}
 	switch {
@@ -417,8 +419,17 @@ func (r *run) enter(l *lane, unit int) {
 	p.reached = max(p.reached, l.reached)
 }
 
-func (r *run) endHost(p *play, unit int, host string, changed bool) {
-	r.record.host(p.Units[unit].ID, host, journal.Host{State: journal.Ended, Changed: changed, Ended: r.Now()})
+// endHost records that a host ended a unit of a play. One that nothing was done on to take it
+// out of traffic is in it.
+func (r *run) endHost(p *play, unit int, host string, s *seat) {
+	h := journal.Host{State: journal.Ended, Ended: r.Now()}
+	if unit == s.unit {
+		h.Changed = s.changed
+		if !s.acted && p.Units[unit].Kind == planner.KindDrain {
+			h.State = journal.Skipped
+		}
+	}
+	r.record.host(p.Units[unit].ID, host, h)
 }
 
 // lose notes that a host failed.

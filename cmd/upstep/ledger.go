@@ -29,6 +29,7 @@ type ledger struct {
 	check   preflightSheet
 	stage   string                    // the last that began
 	halt    string                    // why nothing more begins
+	there   map[string][]string       // by what is said of a version that is there already, the hosts
 	waits   string                    // what the run waits for
 	chosen  func(playbooks.Play) bool // by a selection; nil: everything is
 	began   time.Time
@@ -60,6 +61,8 @@ type work struct {
 	state        journal.State
 	began, ended time.Time
 	last         bool // the unit's last task is behind it
+	skipped      bool // some task of it was
+	acted        bool // some task of it was not
 	changed      []*event.Task
 	failure      *runner.Failure
 }
@@ -84,7 +87,7 @@ type preflightSheet struct {
 
 // newLedger opens a ledger of a plan of which done was done before.
 func newLedger(p *planner.Plan, done journal.Progress, now time.Time) *ledger {
-	l := &ledger{plan: p, of: map[string]*sheet{}, work: map[string]map[string]*work{}, began: now, earlier: done, after: map[*sheet][]*sheet{}}
+	l := &ledger{plan: p, of: map[string]*sheet{}, work: map[string]map[string]*work{}, began: now, earlier: done, after: map[*sheet][]*sheet{}, there: map[string][]string{}}
 	l.check = newPreflightSheet()
 	add := func(pl playbooks.Play) *sheet {
 		s := &sheet{Play: pl, done: map[string]bool{}, lost: map[string]bool{}, changed: map[string]bool{}}
@@ -233,6 +236,9 @@ func (l *ledger) take(e event.Event) {
 	case e.Kind == event.Note && e.State == event.Stopping:
 		l.halt = e.Message
 	case s != nil && e.Host != "" && e.Item == "":
+		if e.Kind == event.OK && e.Task != nil && playbooks.TellsSkip(e.Task.File, e.Task.Name) && !slices.Contains(l.there[e.Message], e.Host) {
+			l.there[e.Message] = append(l.there[e.Message], e.Host)
+		}
 		l.move(s, e)
 	}
 }
@@ -305,6 +311,7 @@ func (l *ledger) move(s *sheet, e event.Event) {
 		return
 	}
 	w.last = e.Last
+	w.skipped, w.acted = w.skipped || e.Kind == event.Skipped, w.acted || e.Kind != event.Skipped
 	if s.task != nil && e.Task != nil && s.task.ID == e.Task.ID {
 		s.through[e.Host] = true
 	}
@@ -409,6 +416,9 @@ func (l *ledger) soFar() journal.Progress {
 				state := w.state
 				if state == journal.Started && (w.last || s.done[h] || s.at[h] > n) {
 					state = journal.Ended
+				}
+				if state == journal.Ended && u.Kind == planner.KindDrain && w.skipped && !w.acted {
+					state = journal.Skipped // nothing took it out of traffic
 				}
 				if state != "" && state != before {
 					hosts[h] = journal.Host{State: state}

@@ -157,8 +157,19 @@ func (a *app) undoing(ctx context.Context, of string) (*reversal, error) {
 		if err != nil {
 			return err
 		}
+		values, err := j.Values(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		skipped := map[[2]string]bool{} // service and host
+		for _, v := range values {
+			if service, ok := playbooks.SkipsBy(plans[at], v.Name, v.JSON); ok {
+				skipped[[2]string{service, v.Host}] = true
+			}
+		}
 		back, lost := plans[at].Reverse(string(run.ID), planner.Done{
 			PostUpgrade: run.PostUpgrade,
+			Skipped:     func(service, host string) bool { return skipped[[2]string{service, host}] },
 			Started: func(unit, host string) bool {
 				s := done.Units[unit].Hosts[host].State
 				return s != "" && s != journal.Skipped && s != journal.Waiting
