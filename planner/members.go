@@ -37,6 +37,7 @@ func (b *builder) members() {
 			b.unmatched(role, len(hosts) == 0)
 		}
 		b.hosts[r] = hosts
+		b.budget(role, len(hosts))
 		for _, h := range hosts {
 			for _, q := range on[h] {
 				if !b.shared[r][q] {
@@ -46,6 +47,26 @@ func (b *builder) members() {
 			}
 			on[h] = append(on[h], r)
 		}
+	}
+}
+
+// budget reports a number of failures that a role's hosts cannot have and go on.
+func (b *builder) budget(role *roles.Role, hosts int) {
+	if role.Rolling == nil || hosts == 0 {
+		return
+	}
+	budget := role.Rolling.MaxFailures
+	most := budget.AtMost(hosts)
+	switch share := roles.Canary(hosts, role.Rolling.Percentage); {
+	case most >= hosts:
+		b.sink.Errorf(role.Rolling.MaxPos, "max_failures of %s never stops role %s: it has %d hosts", budget, role.Name, hosts).
+			WithHint("write fewer than its hosts, or a percentage such as \"10%\"")
+	case most >= share:
+		b.sink.Warnf(role.Rolling.MaxPos, "max_failures of %s lets the whole canary of role %s fail, as it has only %d", budget, role.Name, share).
+			WithHint("write fewer, or a larger percentage")
+	case budget.Percent && budget.N > 0 && most == 0:
+		b.sink.Warnf(role.Rolling.MaxPos, "max_failures of %s of %d hosts is none: the first failure stops role %s", budget, hosts, role.Name).
+			WithHint("write a number of hosts, or a larger percentage")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // Done is what a run did, as far as undoing it asks.
 type Done struct {
 	Started     func(unit, host string) bool    // a unit began on a host, however it ended
-	Skipped     func(service, host string) bool // its version was there already, and nothing was done
+	Skipped     func(service, host string) bool // its version was there already, and nothing was done; nil: on none
 	PostUpgrade bool                            // the last stage began
 }
 
@@ -161,7 +161,11 @@ func (u *undoing) after(list []After) []After {
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
 	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
 		return o.Kind == KindStep && o.Step == step && slices.ContainsFunc(o.Segments, func(s Segment) bool { return s.Service == service })
-	}), func(h string) bool { return u.done.Skipped(service, h) })
+	}), func(h string) bool { return u.skipped(service, h) })
+}
+
+func (u *undoing) skipped(service, host string) bool {
+	return u.done.Skipped != nil && u.done.Skipped(service, host)
 }
 
 // entered gives the hosts on which anything of a role's wave began that changes them.
@@ -177,7 +181,7 @@ func (u *undoing) entered(stage string, wave int, role string) []string {
 	})
 	return slices.DeleteFunc(hosts, func(h string) bool {
 		for s := range services {
-			if !u.done.Skipped(s, h) {
+			if !u.skipped(s, h) {
 				return false
 			}
 		}

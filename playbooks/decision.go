@@ -54,11 +54,11 @@ func SkipsBy(p *planner.Plan, name string, value []byte) (service string, ok boo
 // decisionFiles writes how it is decided whether a service is upgraded on a host, and
 // how that is remembered.
 func (r *renderer) decisionFiles(svc *planner.Service) {
-	if r.plan.Undo == "" {
+	if r.steps(svc, false) {
 		r.decideFile(svc)
 		r.keepFile(donePath(svc), svc, "The upgrade of "+svc.Name+" has ended on a host: from now on it is left alone there by its version.", "Note that "+svc.Name+" is upgraded", false)
 	}
-	if r.plan.Undo == "" && len(r.plan.Rollback) == 0 {
+	if !r.steps(svc, true) {
 		return
 	}
 	w := r.versionFile(svc, "The version of "+svc.Name+" before its upgrade, for the tasks that take it back.")
@@ -77,6 +77,18 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 	w.linef("    state: absent")
 	w.linef("  changed_when: false")
 	r.write(forgetPath(svc), w)
+}
+
+// steps tells whether a decision on a service's version is asked for by a step, of the way
+// there or of the way back.
+func (r *renderer) steps(svc *planner.Service, back bool) bool {
+	found := false
+	r.everyUnit(func(u planner.Unit) {
+		found = found || takesBack(u) == back && slices.ContainsFunc(u.Segments, func(s planner.Segment) bool {
+			return s.Service == svc.Name && r.decided(u, s) != nil
+		})
+	})
+	return found
 }
 
 // versionFile opens a task file that is taken in by units of every role of a service.
@@ -121,8 +133,7 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	w.linef("  ansible.builtin.set_fact:")
 	w.linef("    %s: >-", decisionVar(svc.Name))
 	w.linef("      {{ {'skip': upstep_there | bool and not upstep_begun | bool,")
-	w.linef("      'previous': upstep_kept_version.previous if upstep_begun | bool or (upstep_there | bool and upstep_kept_version.target | default('') == upstep_wanted)")
-	w.linef("      else upstep_found.version} }}")
+	w.linef("      'previous': upstep_kept_version.previous if upstep_begun | bool or upstep_there | bool and upstep_same | bool else upstep_found.version} }}")
 	w.linef("  vars:")
 	w.linef("    upstep_wanted: %s", source.Quote(strings.TrimSpace(svc.Target)))
 	w.linef("    upstep_found: \"{{ upstep_installed[%s] }}\"", jinja(svc.Name))
@@ -133,6 +144,7 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	}
 	w.linef("    upstep_there: >-")
 	w.linef("      {{ upstep_found.number != '' and %s is version('%s', '%s', version_type='pep440') }}", installed, wanted, sign)
+	w.linef("    upstep_same: \"{{ upstep_kept_version.target | default('') == upstep_wanted }}\"")
 	w.linef("    upstep_begun: \"{{ upstep_kept_version.begun | default(false) }}\"")
 	r.keptVersion(w)
 	w.linef("")

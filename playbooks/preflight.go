@@ -14,6 +14,9 @@ func (r *renderer) preflight() {
 	w := &writer{}
 	w.linef("---")
 	w.comment("Before anything changes: every host answers and is ready. All checks run; the last play stops where one failed.")
+	for _, a := range Answers(r.plan) {
+		r.answerPlay(w, a)
+	}
 	units := map[string]planner.Unit{}
 	for _, u := range r.plan.Preflight {
 		units[u.Role] = u
@@ -28,8 +31,10 @@ func (r *renderer) preflight() {
 		u, has := units[role.Name]
 		p := r.preflightPlay("Preflight: "+role.Name, role, servicesOf(u))
 		p.id = Preflight + "/" + role.Name
-		p.body = func(w *writer) { r.preflightTasks(w, role, u, has, len(asked[role.Name]) > 0) }
-		r.emit(w, p)
+		if tasks := r.preflightTasks(role, u, has, len(asked[role.Name]) > 0); tasks != nil {
+			p.body = tasks
+			r.emit(w, p)
+		}
 	}
 	// After the plays of all roles: their hosts' facts are known then, and who answers.
 	for i := range r.plan.Roles {
@@ -42,19 +47,16 @@ func (r *renderer) preflight() {
 		p.body = func(w *writer) { r.delegated(w, role, asked[role.Name]) }
 		r.emit(w, p)
 	}
-	// Before the question: Ansible takes hosts out as they answer.
-	r.emit(w, play{
-		name: "Hosts that were lost on the way", hosts: groupName("*"), tags: []string{"upstep_preflight"},
-		body: func(w *writer) {
-			w.own(4, "Note them")
-			w.linef("      ansible.builtin.set_fact:")
-			w.linef("        upstep_lost: \"{{ %s }}\"", lostOf("ansible_play_hosts_all"))
-		},
-	})
 	// One play for all, so that nothing of what is wrong stays unsaid.
 	r.emit(w, play{
-		name: "Ready", hosts: groupName("*"), tags: []string{"upstep_preflight"}, failure: allStop(),
+		name: "Ready", hosts: preflightGroup, tags: []string{"upstep_preflight"}, failure: allStop(),
 		body: func(w *writer) {
+			// Before the question: Ansible takes hosts out as they answer.
+			w.own(4, "Note which hosts were lost on the way")
+			w.linef("      ansible.builtin.set_fact:")
+			w.linef("        upstep_lost: \"{{ %s }}\"", lostOf("ansible_play_hosts_all"))
+			w.linef("      run_once: true # noqa: run-once[task]")
+			w.linef("")
 			w.own(4, "Every host is ready")
 			w.linef("      ansible.builtin.assert:")
 			w.linef("        that:")
@@ -78,52 +80,92 @@ func (r *renderer) preflightPlay(name string, role *planner.Role, services []str
 	}
 }
 
+// preflightGroup is the group of all hosts that were asked.
+const preflightGroup = "upstep_preflight_hosts"
+
 // readyName is the group of a role's hosts that answer.
 func readyName(role string) string { return "upstep_ready_" + strings.ReplaceAll(role, "-", "_") }
 
-// preflightTasks asks whether the hosts answer, and looks at those that do. A host that
-// does not stays in the play: else Ansible ends the playbook when none of a role's
-// answers, and the other roles' checks are never seen.
-func (r *renderer) preflightTasks(w *writer, role *planner.Role, u planner.Unit, checks, delegates bool) {
-	tagGuard(w)
-	nameHosts(w, role.Name)
-	w.linef("    - name: The host answers")
-	w.linef("      ansible.builtin.ping:")
-	w.linef("      register: upstep_answer")
-	w.linef("      failed_when: false")
-	w.linef("      ignore_unreachable: true")
-	w.linef("")
-	if delegates {
-		w.own(4, "Name the hosts of "+role.Name+" that answer")
-		w.linef("      ansible.builtin.group_by:")
-		w.linef("        key: %s", readyName(role.Name))
-		w.linef("      changed_when: false")
-		w.linef("      when: upstep_answer.ping is defined")
-		w.linef("")
+// answerPlay asks hosts whether they answer, of all roles at a time that can be asked by
+// one play. A host that does not stays in the play: else Ansible ends the playbook when
+// none answers, and the checks of others are never seen.
+func (r *renderer) answerPlay(w *writer, a Answering) {
+	var hosts []string
+	for _, name := range a.Roles {
+		hosts = append(hosts, only(r.role[name].Hosts, r.concerned(name)))
 	}
-	w.firm(4, "Look at the hosts of "+role.Name)
-	w.linef("      when: upstep_answer.ping is defined")
-	w.linef("      block:")
-	gatherFacts(w, 8)
-	part := func(name, file, tag string) {
-		w.linef("")
-		w.linef("        - name: %s", source.Quote(name))
-		w.linef("          ansible.builtin.import_tasks: %s", file)
-		if tag != "" {
-			w.linef("          tags: [%s]", tag)
-		}
-	}
+	first := r.role[a.Roles[0]]
+	r.emit(w, play{
+		id: a.ID, name: "Hosts of " + strings.Join(a.Roles, ", "), hosts: strings.Join(hosts, ","), at: first.Place, own: first.Play, tags: []string{"upstep_preflight"},
+		vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: ''"},
+		body: func(w *writer) {
+			tagGuard(w)
+			w.own(4, "Name the hosts")
+			w.linef("      ansible.builtin.group_by:")
+			w.linef("        key: %s", preflightGroup)
+			w.linef("      changed_when: false")
+			w.linef("")
+			w.linef("    - name: The host answers")
+			w.linef("      ansible.builtin.ping:")
+			w.linef("      register: upstep_answer")
+			w.linef("      failed_when: false")
+			w.linef("      ignore_unreachable: true")
+			w.linef("")
+			w.firm(4, "Look at the host")
+			w.linef("      when: upstep_answer.ping is defined")
+			w.linef("      block:")
+			gatherFacts(w, 8)
+			w.linef("      rescue:")
+			noteFailure(w, 8, "Note that the host is not ready", "")
+		},
+	})
+}
+
+// preflightTasks gives what writes the look at those of a role's hosts that answer; nil
+// where there is nothing to look at.
+func (r *renderer) preflightTasks(role *planner.Role, u planner.Unit, checks, delegates bool) func(*writer) {
+	type part struct{ name, file, tag string }
+	var parts []part
 	if file := r.versionsFile(role); file != "" {
-		part("Versions on "+role.Name, file, "upstep_versions")
+		parts = append(parts, part{"Versions on " + role.Name, file, "upstep_versions"})
 	}
 	if file := r.diskFile(role); file != "" {
-		part("Room on the disks of "+role.Name, file, "upstep_disk")
+		parts = append(parts, part{"Room on the disks of " + role.Name, file, "upstep_disk"})
 	}
 	if checks {
-		part("Checks of "+role.Name, u.ID+".yml", "")
+		parts = append(parts, part{"Checks of " + role.Name, u.ID + ".yml", ""})
 	}
-	w.linef("      rescue:")
-	noteFailure(w, 8, "Note that the host is not ready", "")
+	if len(parts) == 0 && !delegates {
+		return nil
+	}
+	return func(w *writer) {
+		if delegates {
+			w.own(4, "Name the hosts of "+role.Name+" that answer")
+			w.linef("      ansible.builtin.group_by:")
+			w.linef("        key: %s", readyName(role.Name))
+			w.linef("      changed_when: false")
+			w.linef("      when: upstep_answer.ping is defined")
+			w.linef("")
+		}
+		if len(parts) == 0 {
+			return
+		}
+		w.firm(4, "Look at the hosts of "+role.Name)
+		w.linef("      when: upstep_answer.ping is defined")
+		w.linef("      block:")
+		for i, p := range parts {
+			if i > 0 {
+				w.linef("")
+			}
+			w.linef("        - name: %s", source.Quote(p.name))
+			w.linef("          ansible.builtin.import_tasks: %s", p.file)
+			if p.tag != "" {
+				w.linef("          tags: [%s]", p.tag)
+			}
+		}
+		w.linef("      rescue:")
+		noteFailure(w, 8, "Note that the host is not ready", "")
+	}
 }
 
 // noteFailure writes the task of a rescue that keeps what failed for the last play.

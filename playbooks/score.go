@@ -107,3 +107,37 @@ func deploymentID(stage string, i int) string { return stage + "/" + strconv.Ito
 
 // RoleBook names the playbook of a role.
 func RoleBook(role string) string { return role + ".yml" }
+
+// Answering is a play that asks the hosts of some roles whether they answer.
+type Answering struct {
+	ID    string // no role's
+	Roles []string
+}
+
+// Answers gives the first plays of the preflight: one for all roles whose plays have the
+// same keywords, as these say how hosts are reached. A role with a pattern that takes
+// hosts away is asked by itself: among others it would take theirs away too.
+func Answers(p *planner.Plan) []Answering {
+	var out []Answering
+	at := map[string]int{}
+	for _, role := range p.Roles {
+		if p.Undo != "" && len(p.WorkedOn(role.Name)) == 0 {
+			continue
+		}
+		var key strings.Builder
+		for _, k := range role.Play {
+			key.WriteString(k.Text + "\n")
+		}
+		if strings.ContainsAny(role.Hosts, "!&") {
+			key.WriteString("\n" + role.Name)
+		}
+		i, known := at[key.String()]
+		if !known {
+			i = len(out)
+			at[key.String()] = i
+			out = append(out, Answering{ID: Preflight + "/" + strconv.Itoa(i+1)})
+		}
+		out[i].Roles = append(out[i].Roles, role.Name)
+	}
+	return out
+}

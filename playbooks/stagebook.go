@@ -3,6 +3,7 @@ package playbooks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/planner"
@@ -256,7 +257,7 @@ func (r *renderer) track(w *writer, stage string, wave planner.Wave, t planner.T
 	// No failure policy on this play and the last: the other hosts go on to their health
 	// gate and back into traffic; only then does the gate stop the role.
 	p := whole("in batches", plays[i])
-	p.failure = []string{"serial: [" + strings.Join(serial(ro.Batch), ", ") + "]"}
+	p.failure = []string{"serial: " + serial(ro.Batch, base.hosts)}
 	p.body = func(w *writer) {
 		r.canary(w, ro)
 		r.decisions(w, before)
@@ -414,15 +415,22 @@ func (s stopping) always(w *writer) {
 	w.linef("")
 }
 
-func serial(batch []string) []string {
+// serial gives the sizes of batches. Ansible itself rounds percentages down, and so the
+// hosts are counted.
+func serial(batch []string, hosts string) string {
 	out := make([]string, len(batch))
 	for i, b := range batch {
 		out[i] = b
-		if strings.HasSuffix(b, "%") {
-			out[i] = `"` + b + `"`
+		if share, is := strings.CutSuffix(b, "%"); is {
+			out[i] = source.Quote("{{ " + shareOf("("+hostsOf(hosts)+")", share) + " }}")
 		}
 	}
-	return out
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+// shareOf is the Jinja expression of how many of some hosts a percentage is, rounded up.
+func shareOf(hosts, percent string) string {
+	return "((" + hosts + " | length * " + percent + " + 99) // 100)"
 }
 
 // stepsFile writes the task file that takes a batch through all steps of the wave.
@@ -498,7 +506,7 @@ func (r *renderer) canary(w *writer, ro *planner.Rolling) {
 
 // canaryCount is the Jinja expression of how many hosts the share is, rounded up.
 func canaryCount(ro *planner.Rolling) string {
-	return fmt.Sprintf("((ansible_play_hosts_all | length * %d + 99) // 100)", ro.Percentage)
+	return shareOf("ansible_play_hosts_all", strconv.Itoa(ro.Percentage))
 }
 
 // canaryEnd stops what comes after the role until all of its hosts are done.

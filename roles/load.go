@@ -262,7 +262,7 @@ func parseRolling(v source.Node, sink *source.Sink) *Rolling {
 	}
 	if m := f.Get("max_failures"); m.Exists() {
 		if s, ok := readSize(m, "max_failures", 0, sink); ok {
-			r.MaxFailures = s
+			r.MaxFailures, r.MaxPos = s, m.Pos()
 		}
 	}
 	return r

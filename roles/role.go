@@ -33,11 +33,12 @@ type Placed struct {
 
 // Rolling says how a role goes through its hosts in batches.
 type Rolling struct {
-	Batch       []Size // as Ansible's serial; the last repeats
+	Batch       []Size // as a list of Ansible's serial; the last repeats; percentages round up
 	Percentage  int    // share of the hosts that one invocation takes, rounded up; 1 to 100
 	Pause       time.Duration
 	DrainRole   bool // drain: role; all hosts leave traffic before the first batch
-	MaxFailures Size
+	MaxFailures Size // percentages round down
+	MaxPos      source.Pos
 	Tries       int
 	RetryDelay  time.Duration
 	UnitTimeout time.Duration // 0: none

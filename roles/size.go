@@ -27,19 +27,25 @@ func (s Size) String() string {
 	return strconv.Itoa(s.N)
 }
 
-// Of gives the number of hosts out of total: a percentage rounds down to no less
-// than one, as Ansible's serial does.
+// Of gives the number of hosts out of total: a percentage rounds up.
 func (s Size) Of(total int) int {
 	if !s.Percent {
 		return s.N
 	}
-	return max(1, total*s.N/100)
+	return (total*s.N + 99) / 100
+}
+
+// AtMost gives how many hosts out of total are not more than the size: a percentage
+// rounds down.
+func (s Size) AtMost(total int) int {
+	if !s.Percent {
+		return s.N
+	}
+	return total * s.N / 100
 }
 
 // Canary gives how many of total hosts a percentage takes: rounded up, never 0.
-func Canary(total, percentage int) int {
-	return min(total, max(1, (total*percentage+99)/100))
-}
+func Canary(total, percentage int) int { return Size{N: percentage, Percent: true}.Of(total) }
 
 // Batches cuts hosts into batches of the sizes; the last size repeats.
 func Batches(hosts []string, sizes []Size) [][]string {

@@ -193,8 +193,12 @@ func (p *proc) run() {
 	}
 	switch name {
 	case "preflight":
-		for _, r := range p.site.plan.Roles {
-			if !p.play("preflight/"+r.Name, nil, r.Members, false) {
+		for _, a := range playbooks.Answers(p.site.plan) {
+			var hosts []string
+			for _, role := range a.Roles {
+				hosts = append(hosts, p.site.plan.RoleByName(role).Members...)
+			}
+			if !p.play(a.ID, nil, hosts, false) {
 				return
 			}
 		}

@@ -156,14 +156,8 @@ func (r *run) allowed(p *play) int {
 	if role == nil || role.Rolling == nil {
 		return 0
 	}
-	size, ok := roles.ParseSize(role.Rolling.MaxFailures)
-	switch {
-	case !ok:
-		return 0
-	case size.Percent:
-		return len(role.Members) * size.N / 100
-	}
-	return size.N
+	size, _ := roles.ParseSize(role.Rolling.MaxFailures)
+	return size.AtMost(len(role.Members))
 }
 
 // fail notes a play whose process did not start.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 )
 
@@ -18,6 +19,8 @@ type checkup struct {
 	lane   *lane
 	warmed bool
 	found  []Failure
+	// answers are the plays in which hosts of several roles are asked, and the roles.
+	answers map[string][]string
 }
 
 // preflight begins to ask every host that has something left to do whether it answers
@@ -26,7 +29,10 @@ func (r *run) preflight(ctx context.Context) error {
 	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
 		return nil
 	}
-	c := &checkup{lane: r.laneOf(preflightBook)}
+	c := &checkup{lane: r.laneOf(preflightBook), answers: map[string][]string{}}
+	for _, a := range playbooks.Answers(r.Plan) {
+		c.answers[a.ID] = a.Roles
+	}
 	if err := r.start(ctx, c.lane); err != nil {
 		return err
 	}
@@ -64,8 +70,8 @@ func (r *run) look(ctx context.Context) {
 		return
 	}
 	a := event.Answer{Do: event.Go}
-	if role, of := strings.CutPrefix(c.lane.gate.Unit, "preflight/"); of {
-		if a.Hosts = r.pending(role); len(a.Hosts) == 0 {
+	if asked := c.of(c.lane.gate.Unit); len(asked) > 0 {
+		if a.Hosts = r.pending(asked); len(a.Hosts) == 0 {
 			a.Do = event.Skip
 		}
 	}
@@ -80,11 +86,39 @@ func (r *run) look(ctx context.Context) {
 	r.answers = append(r.answers, answer{c.lane, a})
 }
 
-// pending gives the hosts of a role that have something to do in this invocation.
-func (r *run) pending(role string) []string {
+// of gives the roles whose hosts a play of the preflight is for; none where it goes by
+// what the plays before it found.
+func (c *checkup) of(unit string) []string {
+	if roles := c.answers[unit]; roles != nil {
+		return roles
+	}
+	if role, of := strings.CutPrefix(unit, "preflight/"); of {
+		return []string{role}
+	}
+	return nil
+}
+
+// place says which role's preflight an event belongs to: of a play over several roles, the
+// host's.
+func (c *checkup) place(p *planner.Plan, e *event.Event) {
+	roles := c.answers[e.Unit]
+	if roles == nil {
+		return
+	}
+	e.Unit = ""
+	for _, name := range roles {
+		if slices.Contains(p.RoleByName(name).Members, e.Host) {
+			e.Unit = "preflight/" + name
+			return
+		}
+	}
+}
+
+// pending gives the hosts of roles that have something to do in this invocation.
+func (r *run) pending(roles []string) []string {
 	var out []string
 	for _, p := range r.score.plays {
-		if p.Role != role || p.state != waiting {
+		if !slices.Contains(roles, p.Role) || p.state != waiting {
 			continue
 		}
 		for _, h := range p.take {
@@ -118,6 +152,9 @@ func (r *run) found(c *checkup, e event.Event, offset int64) {
 	l := c.lane
 	r.place(l, &e)
 	e.Stage = "preflight"
+	if e.Kind != event.Gate {
+		c.place(r.Plan, &e)
+	}
 	r.record.taken(l.number, offset, e)
 	switch e.Kind { //nolint:exhaustive // the others are progress
 	case event.Gate:

@@ -55,18 +55,16 @@ func TestRollingUnderLoad(t *testing.T) {
 	require.Len(t, s.addresses, len(hosts))
 	s.prepare(t)
 
-	took := 4 * time.Minute // of an upgrade, until one has been seen
+	t.Run("a server that is not healthy", s.unhealthy)
+	if os.Getenv("UPSTEP_SOAK") == "" {
+		return // the others are of the same code, and take a quarter of an hour
+	}
+	var took time.Duration // of an upgrade
 	t.Run("from 1.9 to 1.10", func(t *testing.T) { took = s.upgrade(t) })
-	t.Run("a server that is not healthy", s.unhealthy)
-	t.Run("a server that is not healthy", s.unhealthy)
 	t.Run("half an upgrade, and back", s.rollback)
 	t.Run("a canary, then the rest", s.canary)
 	t.Run("a session that does not end", s.busy)
 	moment := func() time.Duration { return time.Duration(rand.Int64N(int64(took))) } //nolint:gosec // any will do
-	if os.Getenv("UPSTEP_SOAK") == "" {
-		t.Run("killed", func(t *testing.T) { s.killed(t, moment()/2, moment()/2, moment()/2) })
-		return
-	}
 	for round := range 25 {
 		t.Run(fmt.Sprintf("killed, %d", round+1), func(t *testing.T) { s.killed(t, moment()) })
 	}
@@ -223,7 +221,7 @@ func (s *shop) isUpgraded(t *testing.T) {
 	t.Helper()
 	for host, version := range s.versions(t) {
 		require.Equal(t, "1.10", version, host)
-		require.Equal(t, "1.10 1.9", s.on(t, host, "echo $(dpkg-query -W -f '${Version}' shop) $(cat /var/lib/shop/before-1.10)"), "installed, and saved")
+		require.Equal(t, "1.10 1.9", s.on(t, host, "echo $(dpkg-query -W -f '${Version}' shop) $(python3 -c 'import json; print(json.load(open(\"/var/lib/upstep/'"+host+"'/shop.json\"))[\"previous\"])')"), "installed, and kept")
 	}
 	require.Equal(t, "1", s.sql(t, "SELECT count(*) FROM schema_version WHERE version = 2"), "the migration ran once")
 	s.on(t, "db1", "pg_restore --list /var/backups/shop/before-1.10.dump | grep -q product")

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const soon = 10 * time.Second // machines that test are busy
+const soon = 30 * time.Second // machines that test are busy
 
 // session is a started upstep in a project of its own.
 type session struct {
