@@ -111,7 +111,7 @@ func (r *renderer) readKept(w *writer, svc *planner.Service) {
 	w.linef("  ansible.builtin.slurp:")
 	w.value(4, "src", keptFile(svc))
 	w.linef("  register: upstep_kept")
-	w.linef("  failed_when: upstep_kept.content is not defined and 'file not found' not in upstep_kept.msg | default('')")
+	w.linef("  failed_when: upstep_kept.content is not defined and 'file not found' not in upstep_kept.msg | default('') | lower")
 	w.linef("")
 }
 

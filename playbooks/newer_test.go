@@ -9,5 +9,5 @@ import (
 // TestNewerAnsible tells whether what is emitted stops where it must with a newer Ansible.
 func TestNewerAnsible(t *testing.T) {
 	t.Parallel()
-	ansibletest.Newer(t, "TestALostHostOfACanaryStopsWhatComesAfterTheRole", "TestAHandlerThatFailsStopsARollingRole")
+	ansibletest.Newer(t, "TestPlayKeywordsDoNotReachUpstepsOwnTasks", "TestALostHostOfACanaryStopsWhatComesAfterTheRole", "TestAHandlerThatFailsStopsARollingRole")
 }

@@ -10,5 +10,5 @@ import (
 // Ansible.
 func TestNewerAnsible(t *testing.T) {
 	t.Parallel()
-	ansibletest.Newer(t, "TestScripts/run-again")
+	ansibletest.Newer(t, "TestScripts/run-again", "TestScripts/version-plain")
 }
