@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -263,9 +264,28 @@ type resultLine struct {
 	Ended        []string         `json:"ended"`
 	Open         []string         `json:"open"`
 	OutOfTraffic []away           `json:"out_of_traffic"`
+	LeftAlone    []leftAlone      `json:"left_alone,omitempty"`
 	Seconds      float64          `json:"seconds"`
 	Next         string           `json:"next,omitempty"`
 	ExitCode     int              `json:"exit_code"`
+}
+
+// leftAlone are hosts on which nothing was done for a service, as its version was there.
+type leftAlone struct {
+	Why   string   `json:"why"`
+	Hosts []string `json:"hosts"`
+}
+
+// alone gives the hosts that were left alone, by what is said of them.
+func (o *outcome) alone() []leftAlone {
+	if o.ledger == nil {
+		return nil
+	}
+	var out []leftAlone
+	for _, why := range slices.Sorted(maps.Keys(o.ledger.there)) {
+		out = append(out, leftAlone{why, slices.Sorted(slices.Values(o.ledger.there[why]))})
+	}
+	return out
 }
 
 // line gives how it ended as the last line of the events.
@@ -285,7 +305,7 @@ func (o *outcome) line() resultLine {
 	}
 	r := resultLine{
 		"result", time.Now(), o.run, state, message, o.result.Reason, o.result.Failures, o.unchanged(), o.result.Ended, o.result.Open,
-		o.standing, o.seconds(), "", o.code,
+		o.standing, o.alone(), o.seconds(), "", o.code,
 	}
 	if o.over && (o.result.State != runner.Done || o.code != exitDone) {
 		r.Next = o.next()

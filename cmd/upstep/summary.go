@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,12 +31,11 @@ func (o *outcome) summary(w io.Writer) {
 	}
 	tellFailures(say, o.result.Failures, detail{failures: mostFailures, hosts: 10, lines: 20, root: o.root})
 	o.sayChanges(say)
-	if len(o.ledger.there) > 0 {
-		say("\nleft alone, for the version is there:\n")
-		for _, what := range slices.Sorted(maps.Keys(o.ledger.there)) {
-			slices.Sort(o.ledger.there[what])
-			say("  %s (%s: %s)\n", clean(what), plural(len(o.ledger.there[what]), "host"), shortened(o.ledger.there[what], 10))
+	for i, a := range o.alone() {
+		if i == 0 {
+			say("\nleft alone, for the version is there:\n")
 		}
+		say("  %s (%s: %s)\n", clean(a.Why), plural(len(a.Hosts), "host"), shortened(a.Hosts, 10))
 	}
 	if len(o.standing) > 0 {
 		say("\nout of traffic: %s\n", plural(len(o.standing), "host"))
