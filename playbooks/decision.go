@@ -24,7 +24,8 @@ func decisionVar(service string) string {
 func decidePath(svc *planner.Service) string   { return versionsDir + "/" + svc.Name + ".decide.yml" }
 func donePath(svc *planner.Service) string     { return versionsDir + "/" + svc.Name + ".done.yml" }
 func previousPath(svc *planner.Service) string { return versionsDir + "/" + svc.Name + ".previous.yml" }
-func forgetPath(svc *planner.Service) string   { return versionsDir + "/" + svc.Name + ".forget.yml" }
+
+func forgetPath(svc *planner.Service) string { return versionsDir + "/" + svc.Name + ".forget.yml" }
 
 // keptIn is where a host keeps what is known of its upgrade of a service: in a folder of
 // its own, as hosts may share a file system.
