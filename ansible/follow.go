@@ -34,6 +34,7 @@ type Process struct {
 	offset  int64  // of the events file: behind what was read
 	part    []byte // of a line that came over the socket
 	alone   bool   // nothing more comes over the socket
+	orphans orphans
 	ended   bool
 	waiting bool // a gate was given out and is not answered
 
@@ -63,7 +64,7 @@ const pollTime = 20 * time.Millisecond
 // at its next gate. Next gives its events from the offset on, until its lock is free,
 // or what is left of them when it is already. Secret values are lost.
 func Adopt(folder string, offset int64) (*Process, error) {
-	p := &Process{folder: folder, offset: offset, alone: true}
+	p := &Process{folder: folder, offset: offset, alone: true, orphans: orphans{grace: orphanGrace}}
 	var err error
 	if p.lock, err = os.Open(filepath.Join(folder, lockFile)); err != nil {
 		return nil, fmt.Errorf("adopt a process: %w", err)
@@ -173,7 +174,15 @@ func (p *Process) gone() bool {
 			return false
 		}
 	}
-	return p.free()
+	if p.free() {
+		return true
+	}
+	if p.leader != nil || p.id.Pid != 0 && !p.id.alive() {
+		if e := p.orphans.end(p, time.Now()); e != nil {
+			p.queue = append(p.queue, told{event: *e, behind: p.offset})
+		}
+	}
+	return false
 }
 
 // fill reads what the events file has more. What came over the socket was sent

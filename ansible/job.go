@@ -71,7 +71,7 @@ func (t *Tool) Start(ctx context.Context, job Job) (*Process, error) {
 	if strings.Contains(folder, ":") {
 		return nil, fmt.Errorf("folder %s: Ansible takes a colon in a path as the end of it", folder)
 	}
-	p := &Process{folder: folder, leader: &detached{done: make(chan struct{}), started: make(chan struct{})}}
+	p := &Process{folder: folder, orphans: orphans{grace: orphanGrace}, leader: &detached{done: make(chan struct{}), started: make(chan struct{})}}
 	if err := t.prepare(p, job, set); err != nil {
 		p.leader.clean()
 		_ = p.Close()

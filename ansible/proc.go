@@ -25,6 +25,7 @@ type identity struct {
 type stat struct {
 	state   string
 	session int
+	ticks   int // of processor time
 	start   string
 }
 
@@ -38,8 +39,10 @@ func readStat(pid int) (stat, error) {
 	if len(fields) < 20 {
 		return stat{}, fmt.Errorf("pid %d: unknown form of its state", pid)
 	}
-	session, err := strconv.Atoi(fields[3])
-	return stat{state: fields[0], session: session, start: fields[19]}, err
+	session, e1 := strconv.Atoi(fields[3])
+	user, e2 := strconv.Atoi(fields[11])
+	system, e3 := strconv.Atoi(fields[12])
+	return stat{state: fields[0], session: session, ticks: user + system, start: fields[19]}, errors.Join(e1, e2, e3)
 }
 
 func identify(pid int) (identity, error) {
@@ -66,15 +69,11 @@ func (p *Process) free() bool {
 	return true
 }
 
-// sessions gives the sessions in which the process and its workers live: newer
-// Ansible gives each worker one of its own. Whoever has the lock file open is one of
-// them, and so is whatever they have started and not detached.
-func (p *Process) sessions() map[int]bool {
+// holders gives the processes that hold the lock, by pid: whoever has its file open as
+// those have that inherited it.
+func (p *Process) holders() map[int]stat {
 	own := os.Getpid()
-	found := map[int]bool{}
-	if p.id.alive() {
-		found[p.id.Pid] = true
-	}
+	found := map[int]stat{}
 	lock, err := p.lock.Stat()
 	if err != nil {
 		return found
@@ -90,8 +89,22 @@ func (p *Process) sessions() map[int]bool {
 		}
 		// Setsid makes a session of the leader's; a worker stays in it or leads another.
 		if s, err := readStat(pid); err == nil && s.session != 0 && s.session != sessionOf(own) {
-			found[s.session] = true
+			found[pid] = s
 		}
+	}
+	return found
+}
+
+// sessions gives the sessions in which the process and its workers live: newer
+// Ansible gives each worker one of its own. Whoever has the lock file open is one of
+// them, and so is whatever they have started and not detached.
+func (p *Process) sessions() map[int]bool {
+	found := map[int]bool{}
+	if p.id.alive() {
+		found[p.id.Pid] = true
+	}
+	for _, s := range p.holders() {
+		found[s.session] = true
 	}
 	return found
 }
