@@ -178,7 +178,7 @@ func (p *Process) gone() bool {
 		return true
 	}
 	if p.leader != nil || p.id.Pid != 0 && !p.id.alive() {
-		if e := p.orphans.end(p, time.Now()); e != nil {
+		if e := p.orphans.end(p); e != nil {
 			p.queue = append(p.queue, told{event: *e, behind: p.offset})
 		}
 	}

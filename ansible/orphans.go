@@ -13,19 +13,26 @@ const orphanGrace = 30 * time.Second
 // orphans watches workers whose leader was killed. One may wait for ever for what died with
 // it, such as the lock of the queue for results, and holds the process's lock meanwhile.
 type orphans struct {
-	grace  time.Duration
-	looked time.Time
-	idle   time.Time // since when none of them does anything; zero: one does
-	ticks  int       // of processor time, of all of them
+	grace time.Duration
+	again <-chan time.Time // when to look again
+	idle  time.Time        // since when none of them does anything; zero: one does
+	ticks int              // of processor time, of all of them
 }
 
 // end kills the workers that a dead leader has left once they do nothing any more: none of
 // them computes, and nothing that they started is there. What they wait for, nobody gives.
-func (o *orphans) end(p *Process, now time.Time) *event.Event {
-	if now.Sub(o.looked) < time.Second {
+func (o *orphans) end(p *Process) *event.Event {
+	var now time.Time
+	select {
+	case now = <-o.again:
+	default:
+	}
+	if o.again == nil || !now.IsZero() {
+		o.again = time.After(time.Second)
+	}
+	if now.IsZero() {
 		return nil
 	}
-	o.looked = now
 	holders := p.holders()
 	sessions := map[int]bool{}
 	ticks := 0
