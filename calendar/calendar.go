@@ -70,13 +70,13 @@ type span struct{ open, close time.Time }
 // Open tells whether a window is open at a time, and until when that is so: when the last
 // of those that adjoin closes, or when the next opens. It is the zero time for never.
 func (c *Calendar) Open(at time.Time) (open bool, until time.Time) {
-	const week = 7 * 24 * time.Hour
+	const more = 8 * 24 * time.Hour // than a week, also one in which clocks go back
 	for _, s := range c.spans(at) {
 		switch {
 		case !s.close.After(at):
 		case s.open.After(at):
 			return false, s.open
-		case s.close.Sub(at) > week: // what adjoins for a week does so for ever
+		case s.close.Sub(at) > more: // what adjoins for so long does so for ever
 			return true, time.Time{}
 		default:
 			return true, s.close

@@ -76,6 +76,9 @@ func (p Progress) Standing(parts []planner.Unit, host string) Standing {
 			s.Stand, s.OutOfTraffic = Drained, h.State != Skipped
 		}
 		if !h.State.Passed() {
+			if part.Kind == planner.KindDrain && h.Task != nil && planner.OnVersions(h.Task.File) {
+				s.Stand, s.OutOfTraffic = Untouched, false // it failed before anything took it out
+			}
 			if h.State != Started && h.State != Stopped {
 				s.Failed, s.Unit, s.Why = true, part.ID, h.why()
 			}

@@ -35,6 +35,7 @@ type desk struct {
 	sent, missed int
 	noted        int    // of missed, those that a note told of
 	said         string // by the last note
+	late         bool   // the run has ended long enough ago: only the last counts
 }
 
 // New begins to send for notifications. Close ends it. What cannot be told as things are,
@@ -64,12 +65,14 @@ func (s *Sender) Send(m Message) {
 	}
 }
 
-// Close sends what waits, and gives each notification the time for the message that it is
-// at and for the last. A cancelled ctx ends it at once.
+// Close sends what waits for as long as a message can take, and then gives each notification
+// the time for the message that it is at and for the last. A cancelled ctx ends it at once.
 func (s *Sender) Close(ctx context.Context) {
 	for _, d := range s.desks {
 		d.close()
-		patience := time.AfterFunc(2*d.longest(), d.end)
+		hurry := time.AfterFunc(d.longest(), d.hurry)
+		defer hurry.Stop()
+		patience := time.AfterFunc(3*d.longest(), d.end)
 		defer patience.Stop()
 	}
 	for _, d := range s.desks {
@@ -110,6 +113,13 @@ func (d *desk) close() {
 	d.filled.Signal()
 }
 
+// hurry has the next message be the last.
+func (d *desk) hurry() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.late = true
+}
+
 // next gives the message whose turn it is, and counts those that found no room. At the end
 // of a run, where the one before found nobody, it is the last: how the run ended.
 func (d *desk) next() (m Message, more bool) {
@@ -118,7 +128,7 @@ func (d *desk) next() (m Message, more bool) {
 	for len(d.waiting) == 0 && !d.closed {
 		d.filled.Wait()
 	}
-	if n := len(d.waiting); d.closed && d.said != "" && n > 1 {
+	if n := len(d.waiting); d.closed && (d.said != "" || d.late) && n > 1 {
 		d.dropped += n - 1
 		d.waiting = d.waiting[n-1:]
 	}

@@ -53,6 +53,9 @@ func (p *Plan) digest(u Unit) string {
 	for _, s := range u.Segments {
 		svc := p.lookup.services[s.Service]
 		add(h, s.Service, svc.Vars, svc.Play)
+		if svc.Probe != "" && u.Kind == KindStep {
+			add(h, svc.Probe, svc.Target, p.AllowDowngrade) // they decide which hosts are left alone
+		}
 		for _, id := range s.Tasks {
 			add(h, p.lookup.tasks[s.Service][id].Text)
 		}

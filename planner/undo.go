@@ -160,8 +160,8 @@ func (u *undoing) after(list []After) []After {
 // began gives the hosts on which a service's tasks of a step began.
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
 	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
-		return o.Kind == KindStep && o.Step == step && slices.ContainsFunc(o.Segments, func(s Segment) bool { return s.Service == service })
-	}), func(h string) bool { return u.skipped(service, h) })
+		return o.Kind == KindStep && (stage == PostUpgrade || o.Step == step) && slices.ContainsFunc(o.Segments, func(s Segment) bool { return s.Service == service })
+	}), func(h string) bool { return stage != PostUpgrade && u.skipped(service, h) })
 }
 
 func (u *undoing) skipped(service, host string) bool {

@@ -10,6 +10,13 @@ import (
 // revision of a package. Go and Python read it alike.
 const VersionForm = `^(?:([0-9]+):)?v?([0-9]+(?:[.][0-9]+)*)(?:[-._~]?(alpha|beta|preview|pre|rc|dev)[-._]?([0-9]*)|([abc])([0-9]+))?(\S*)$`
 
+// VersionsDir is the folder of the emitted tree in which versions are asked for and what
+// follows from them is decided. Its tasks touch nothing but what upstep itself keeps.
+const VersionsDir = "versions"
+
+// OnVersions tells whether a file of the emitted tree is one of that folder.
+func OnVersions(file string) bool { return strings.HasPrefix(file, VersionsDir+"/") }
+
 var versionForm = regexp.MustCompile(VersionForm)
 
 // Version is a version taken apart, as the playbooks take those apart that are installed.

@@ -16,16 +16,31 @@ func skips(svc *planner.Service) bool {
 	return svc.Probe != "" && isVersion
 }
 
-// decisionVar is the fact that holds what was decided for a service on a host.
-func decisionVar(service string) string {
-	return "upstep_version_" + strings.ReplaceAll(service, "-", "_")
+// factNames gives, for each service, the fact that holds what was decided for it on a host.
+func factNames(p *planner.Plan) map[string]string {
+	out := map[string]string{}
+	taken := map[string]bool{}
+	for i := range p.Services {
+		base := "upstep_version_" + strings.NewReplacer("-", "_", ".", "_").Replace(p.Services[i].Name)
+		name := base
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s_%d", base, n)
+		}
+		taken[name] = true
+		out[p.Services[i].Name] = name
+	}
+	return out
 }
 
-func decidePath(svc *planner.Service) string   { return versionsDir + "/" + svc.Name + ".decide.yml" }
-func donePath(svc *planner.Service) string     { return versionsDir + "/" + svc.Name + ".done.yml" }
-func previousPath(svc *planner.Service) string { return versionsDir + "/" + svc.Name + ".previous.yml" }
+func (r *renderer) fact(service string) string { return r.facts[service] }
 
-func forgetPath(svc *planner.Service) string { return versionsDir + "/" + svc.Name + ".forget.yml" }
+// What is decided and remembered of a service's version stands in folders of versionsDir.
+const (
+	decideDir   = versionsDir + "/decide/"
+	doneDir     = versionsDir + "/done/"
+	previousDir = versionsDir + "/previous/"
+	forgetDir   = versionsDir + "/forget/"
+)
 
 // keptIn is where a host keeps what is known of its upgrade of a service: in a folder of
 // its own, as hosts may share a file system.
@@ -33,23 +48,19 @@ const keptIn = "{{ upstep_state_dir | default('/var/lib/upstep') }}/{{ inventory
 
 func keptFile(svc *planner.Service) string { return keptIn + "/" + svc.Name + ".json" }
 
-// saysSkip is the name of the task that tells that a service is left alone on a host.
-const saysSkip = "Nothing is to be done"
+// The names of the tasks that tell what was decided: a service is left alone on a host, or
+// its upgrade begins there.
+const (
+	saysSkip  = "Nothing is to be done"
+	saysBegin = "Write it down"
+)
 
-// TellsSkip tells whether a task of the tree says, as its message, that a service is left
-// alone on a host because of its version.
-func TellsSkip(file, task string) bool {
-	return strings.HasPrefix(file, versionsDir+"/") && strings.HasSuffix(file, ".decide.yml") && task == saysSkip
-}
-
-// SkipsBy tells whether a value that a host set says that a service is left alone on it.
-func SkipsBy(p *planner.Plan, name string, value []byte) (service string, ok bool) {
-	for i := range p.Services {
-		if svc := &p.Services[i]; skips(svc) && decisionVar(svc.Name) == name {
-			return svc.Name, strings.Contains(strings.ReplaceAll(string(value), " ", ""), `"skip":true`)
-		}
-	}
-	return "", false
+// Decided tells whether a task of the tree says by its end what was decided for a service
+// on a host: that it is left alone there because of its version, or not.
+func Decided(file, task string) (service string, skip, ok bool) {
+	service, in := strings.CutPrefix(file, decideDir)
+	service, is := strings.CutSuffix(service, ".yml")
+	return service, task == saysSkip, in && is && (task == saysSkip || task == saysBegin)
 }
 
 // decisionFiles writes how it is decided whether a service is upgraded on a host, and
@@ -57,7 +68,7 @@ func SkipsBy(p *planner.Plan, name string, value []byte) (service string, ok boo
 func (r *renderer) decisionFiles(svc *planner.Service) {
 	if r.steps(svc, false) {
 		r.decideFile(svc)
-		r.keepFile(donePath(svc), svc, "The upgrade of "+svc.Name+" has ended on a host: from now on it is left alone there by its version.", "Note that "+svc.Name+" is upgraded", false)
+		r.keepFile(doneDir+svc.Name+".yml", svc, "The upgrade of "+svc.Name+" has ended on a host: from now on it is left alone there by its version.", "Note that "+svc.Name+" is upgraded", false)
 	}
 	if !r.steps(svc, true) {
 		return
@@ -66,10 +77,10 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 	r.readKept(w, svc)
 	w.linef("- name: %s", source.Quote("Note the version of "+svc.Name+" before its upgrade"))
 	w.linef("  ansible.builtin.set_fact:")
-	w.linef("    %s: \"{{ {'skip': false, 'previous': upstep_kept_version.previous | default('')} }}\"", decisionVar(svc.Name))
+	w.linef("    %s: \"{{ {'target': %s, 'skip': false, 'previous': upstep_kept_version.previous | default('')} }}\"", r.fact(svc.Name), jinja(strings.TrimSpace(svc.Target)))
 	w.linef("  vars:")
 	r.keptVersion(w)
-	r.write(previousPath(svc), w)
+	r.write(previousDir+svc.Name+".yml", w)
 
 	w = r.versionFile(svc, svc.Name+" was taken back on a host: the next upgrade begins anew.")
 	w.own(0, "Forget the upgrade of "+svc.Name)
@@ -77,7 +88,7 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 	w.value(4, "path", keptFile(svc))
 	w.linef("    state: absent")
 	w.linef("  changed_when: false")
-	r.write(forgetPath(svc), w)
+	r.write(forgetDir+svc.Name+".yml", w)
 }
 
 // steps tells whether a decision on a service's version is asked for by a step, of the way
@@ -127,13 +138,14 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	w := r.versionFile(svc, "Whether "+svc.Name+" ("+svc.File+") is upgraded on a host: not where its version is there, unless an upgrade was begun and has "+
 		"not ended. Decided once, before its first task; the version before the upgrade is kept on the host, whatever is tried again.")
 	w.linef("- name: %s", source.Quote("Probe of "+svc.Name))
-	w.linef("  ansible.builtin.import_tasks: %s.yml", svc.Name)
+	// With its folder: a name alone would be looked for beside the playbook first.
+	w.linef("  ansible.builtin.import_tasks: ../%s.yml", svc.Name)
 	w.linef("")
 	r.readKept(w, svc)
 	w.own(0, "Decide whether "+svc.Name+" is upgraded")
 	w.linef("  ansible.builtin.set_fact:")
-	w.linef("    %s: >-", decisionVar(svc.Name))
-	w.linef("      {{ {'skip': upstep_there | bool and not upstep_begun | bool,")
+	w.linef("    %s: >-", r.fact(svc.Name))
+	w.linef("      {{ {'target': upstep_wanted, 'skip': upstep_there | bool and not upstep_begun | bool,")
 	w.linef("      'previous': upstep_kept_version.previous if upstep_begun | bool or upstep_there | bool and upstep_same | bool else upstep_found.version} }}")
 	w.linef("  vars:")
 	w.linef("    upstep_wanted: %s", source.Quote(strings.TrimSpace(svc.Target)))
@@ -146,16 +158,18 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	w.linef("    upstep_there: >-")
 	w.linef("      {{ upstep_found.number != '' and %s is version('%s', '%s', version_type='pep440') }}", installed, wanted, sign)
 	w.linef("    upstep_same: \"{{ upstep_kept_version.target | default('') == upstep_wanted }}\"")
-	w.linef("    upstep_begun: \"{{ upstep_kept_version.begun | default(false) }}\"")
+	// One that was begun to another version and has it by now was ended by hand.
+	w.linef("    upstep_begun: >-")
+	w.linef("      {{ upstep_kept_version.begun | default(false) and (upstep_same | bool or upstep_found.version != upstep_kept_version.target) }}")
 	r.keptVersion(w)
 	w.linef("")
 	w.own(0, saysSkip)
 	w.linef("  ansible.builtin.debug:")
 	w.value(4, "msg", svc.Name+": {{ upstep_installed["+jinja(svc.Name)+"].version }} is there")
-	w.linef("  when: %s.skip | bool", decisionVar(svc.Name))
+	w.linef("  when: %s.skip | bool", r.fact(svc.Name))
 	w.linef("")
 	r.keep(w, svc, "Keep the version of "+svc.Name+" before its upgrade", true)
-	r.write(decidePath(svc), w)
+	r.write(decideDir+svc.Name+".yml", w)
 }
 
 func (r *renderer) keepFile(path string, svc *planner.Service, comment, name string, begun bool) {
@@ -168,14 +182,14 @@ func (r *renderer) keepFile(path string, svc *planner.Service, comment, name str
 // for whoever runs the playbooks next, and wherever.
 func (r *renderer) keep(w *writer, svc *planner.Service, name string, begun bool) {
 	w.own(0, name)
-	w.linef("  when: not %s.skip | bool and not ansible_check_mode", decisionVar(svc.Name))
+	w.linef("  when: not %s.skip | bool and not ansible_check_mode", r.fact(svc.Name))
 	if !begun {
 		w.linef("  changed_when: false")
 	}
 	w.linef("  vars:")
 	w.linef("    upstep_keeps:")
 	w.linef("      target: %s", source.Quote(strings.TrimSpace(svc.Target)))
-	w.linef("      previous: \"{{ %s.previous }}\"", decisionVar(svc.Name))
+	w.linef("      previous: \"{{ %s.previous }}\"", r.fact(svc.Name))
 	w.linef("      begun: %t", begun)
 	if !begun {
 		w.linef("  ansible.builtin.copy:")
@@ -192,7 +206,7 @@ func (r *renderer) keep(w *writer, svc *planner.Service, name string, begun bool
 	w.linef("        mode: \"0755\"")
 	w.linef("      changed_when: false")
 	w.linef("")
-	w.linef("    - name: %s", source.Quote("Write it down"))
+	w.linef("    - name: %s", source.Quote(saysBegin))
 	w.linef("      ansible.builtin.copy:")
 	w.value(8, "dest", keptFile(svc))
 	w.linef("        content: \"{{ upstep_keeps | to_json }}\"")
@@ -202,9 +216,9 @@ func (r *renderer) keep(w *writer, svc *planner.Service, name string, begun bool
 
 // decide takes in the decision on a service, unless it was taken before.
 func (r *renderer) decide(w *writer, svc *planner.Service, u planner.Unit, indent int, up string) {
-	path, name := decidePath(svc), "Decide on "+svc.Name
+	path, name := decideDir+svc.Name+".yml", "Decide on "+svc.Name
 	if takesBack(u) {
-		path, name = previousPath(svc), "Look for the version of "+svc.Name+" before its upgrade"
+		path, name = previousDir+svc.Name+".yml", "Look for the version of "+svc.Name+" before its upgrade"
 	}
 	pad := strings.Repeat(" ", indent)
 	w.linef("%s- name: %s", pad, source.Quote(name))
@@ -218,7 +232,11 @@ func (r *renderer) decide(w *writer, svc *planner.Service, u planner.Unit, inden
 			w.text(k.Text, indent+6)
 		}
 	}
-	w.linef("%s  when: %s is not defined", pad, decisionVar(svc.Name))
+	if strings.Contains(svc.Vars, "upstep_state_dir") {
+		w.linef("%s  vars:", pad)
+		w.text(svc.Vars, indent+4)
+	}
+	w.linef("%s  when: (%s | default({})).target | default('') != %s", pad, r.fact(svc.Name), jinja(strings.TrimSpace(svc.Target)))
 	w.linef("")
 }
 
@@ -246,24 +264,39 @@ func (r *renderer) decided(u planner.Unit, s planner.Segment) *planner.Service {
 
 // whenDecided gives the condition of a service's tasks. What one host does for all of them is
 // done where any of them has something to do.
-func whenDecided(svc *planner.Service, u planner.Unit) string {
+func (r *renderer) whenDecided(svc *planner.Service, u planner.Unit) string {
 	if u.Once {
-		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", decisionVar(svc.Name))
+		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", r.fact(svc.Name))
 	}
-	return "not " + decisionVar(svc.Name) + ".skip | bool"
+	return "not " + r.fact(svc.Name) + ".skip | bool"
 }
 
 // concluded takes in what is remembered when a service's last unit has ended on a host.
 func (r *renderer) concluded(w *writer, svc *planner.Service, u planner.Unit, up string) {
-	name, path := "Note that "+svc.Name+" is upgraded", donePath(svc)
+	name, path := "Note that "+svc.Name+" is upgraded", doneDir+svc.Name+".yml"
 	if takesBack(u) {
-		name, path = "Forget the upgrade of "+svc.Name, forgetPath(svc)
+		name, path = "Forget the upgrade of "+svc.Name, forgetDir+svc.Name+".yml"
 	}
+	flush(w, 0) // one that fails must find the upgrade begun
 	w.linef("- name: %s", source.Quote(name))
 	w.linef("  ansible.builtin.import_tasks: %s%s", up, path)
 	for _, k := range svc.Play {
 		w.text(k.Text, 2)
 	}
+	if strings.Contains(svc.Vars, "upstep_state_dir") {
+		w.linef("  vars:")
+		w.text(svc.Vars, 4)
+	}
+}
+
+// previousVersion is the Jinja expression of what was installed before: where one host does
+// something for all, on the first of those that are upgraded.
+func (r *renderer) previousVersion(svc *planner.Service, once bool) string {
+	fact := r.fact(svc.Name)
+	if once {
+		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | map(attribute='%s.previous') | first | default('')", fact, fact)
+	}
+	return fmt.Sprintf("(%s | default({})).previous | default('')", fact)
 }
 
 // lastOf tells whether a unit is the last of a service on a role's hosts.
@@ -304,7 +337,7 @@ func (r *renderer) onTrack(of planner.Unit) (services []*planner.Service, when s
 						continue
 					}
 					services = append(services, svc)
-					all = append(all, decisionVar(name)+".skip")
+					all = append(all, r.fact(name)+".skip")
 				}
 			}
 		}

@@ -159,7 +159,7 @@ func (r *renderer) whereTo(w *writer, number int, s site) {
 	indent := 0
 	if s.svc.Vars != "" || s.svc.Bootstrap {
 		w.linef("- name: %s", source.Quote("Variables of "+s.svc.Name))
-		r.serviceVars(w, s.svc, 2, s.svc.Bootstrap)
+		r.serviceVars(w, s.svc, 2, s.svc.Bootstrap, false)
 		w.linef("  block:")
 		indent = 4
 	}

@@ -15,7 +15,8 @@ type play struct {
 	name     string
 	id       string // of what it works on, for who runs it; see Play
 	hosts    string
-	among    string // a group; of the hosts only those in it
+	patterns []string // in place of hosts: those of several roles, each split by itself
+	among    string   // a group; of the hosts only those in it
 	tags     []string
 	own      []planner.Keyword // the play keywords of its role, nearer than the deployment's
 	failure  []string          // the play's failure policy, as lines
@@ -39,9 +40,17 @@ func (r *renderer) emit(w *writer, p play) {
 	w.linef("")
 	defer func(from int) { w.made(from, p.at) }(w.lines + 1)
 	w.linef("- name: %s", source.Quote(visible(p.name)))
-	if p.among == "" {
+	switch {
+	case len(p.patterns) > 1:
+		w.linef("  hosts:")
+		for _, pattern := range p.patterns {
+			w.linef("    - %s", source.Quote(pattern))
+		}
+	case len(p.patterns) == 1:
+		w.linef("  hosts: %s", source.Quote(p.patterns[0]))
+	case p.among == "":
 		w.linef("  hosts: %s", source.Quote(p.hosts))
-	} else {
+	default:
 		w.linef("  hosts: [%s, \"&%s\"]", source.Quote(p.hosts), p.among)
 	}
 	w.linef("  gather_facts: false")
@@ -103,7 +112,7 @@ func (r *renderer) handlers(w *writer, names []string) {
 		}
 		w.linef("    - name: %s", source.Quote("Handlers of "+name))
 		w.linef("      ansible.builtin.import_tasks: handlers/%s.yml", name)
-		r.serviceVars(w, svc, 6, svc.Bootstrap)
+		r.serviceVars(w, svc, 6, svc.Bootstrap, false)
 		for _, k := range svc.Play {
 			w.text(k.Text, 6)
 		}
@@ -279,8 +288,9 @@ func (r *renderer) gateFile(u planner.Unit) {
 	w.linef("        upstep_good: 0")
 	w.linef("        upstep_tried: \"{{ upstep_tried | int + 1 }}\"")
 	w.linef("        upstep_bad: >-")
-	w.linef("          {{ 'its answer is hidden by no_log' if ansible_failed_task.no_log or ansible_failed_result._ansible_no_log | default(false)")
-	w.linef("          else [ansible_failed_result.msg | default(''), (ansible_failed_result.stderr_lines | default([]) or [''])[-1]]")
+	w.linef("          {{ 'its answer is hidden by no_log' if (ansible_failed_task | default({})).no_log | default(false)")
+	w.linef("          or (ansible_failed_result | default({}))._ansible_no_log | default(false)")
+	w.linef("          else [(ansible_failed_result | default({})).msg | default(''), ((ansible_failed_result | default({})).stderr_lines | default([]) or [''])[-1]]")
 	w.linef("          | select | join(': ') | default('its last answer was bad', true) | truncate(500) }}")
 	w.linef("")
 	w.own(0, fmt.Sprintf("Give up after %d tries", h.Tries))

@@ -49,7 +49,7 @@ func (r *renderer) preflight() {
 	}
 	// One play for all, so that nothing of what is wrong stays unsaid.
 	r.emit(w, play{
-		name: "Ready", hosts: preflightGroup, tags: []string{"upstep_preflight"}, failure: allStop(),
+		name: "Ready", hosts: preflightGroup + "*", tags: []string{"upstep_preflight"}, failure: allStop(),
 		body: func(w *writer) {
 			// Before the question: Ansible takes hosts out as they answer.
 			w.own(4, "Note which hosts were lost on the way")
@@ -96,7 +96,7 @@ func (r *renderer) answerPlay(w *writer, a Answering) {
 	}
 	first := r.role[a.Roles[0]]
 	r.emit(w, play{
-		id: a.ID, name: "Hosts of " + strings.Join(a.Roles, ", "), hosts: strings.Join(hosts, ","), at: first.Place, own: first.Play, tags: []string{"upstep_preflight"},
+		id: a.ID, name: "Hosts of " + strings.Join(a.Roles, ", "), patterns: hosts, at: first.Place, own: first.Play, tags: []string{"upstep_preflight"},
 		vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: ''"},
 		body: func(w *writer) {
 			tagGuard(w)
@@ -177,13 +177,13 @@ func noteFailure(w *writer, indent int, name, who string) {
 	w.linef("%s- name: %s", pad, source.Quote(name))
 	w.linef("%s  ansible.builtin.set_fact:", pad)
 	w.linef("%s    upstep_preflight: >-", pad)
-	w.linef("%s      {{ upstep_preflight | default([]) + [%sansible_failed_task.name ~ ': '", pad, who)
+	w.linef("%s      {{ upstep_preflight | default([]) + [%s(ansible_failed_task | default({})).name | default('a file that cannot be loaded') ~ ': '", pad, who)
 	w.linef("%s      ~ %s] }}", pad, failedWith)
 }
 
 // failedWith is the Jinja expression of why the task failed that led to a rescue. Ansible
 // gives it there even where no_log hides it.
-const failedWith = "('hidden by no_log' if ansible_failed_task.no_log | default(false) else ansible_failed_result.msg | default('failed'))"
+const failedWith = "('hidden by no_log' if (ansible_failed_task | default({})).no_log | default(false) else (ansible_failed_result | default({})).msg | default('failed'))"
 
 // servicesOn gives the services that stand on a role, in its order.
 func (r *renderer) servicesOn(role *planner.Role) []*planner.Service {

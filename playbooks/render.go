@@ -24,13 +24,14 @@ type renderer struct {
 	role    map[string]*planner.Role
 	files   []File
 	origins map[string][]origin
-	packed  map[string]bool // files of packs' roles that are written
+	packed  map[string]bool   // files of packs' roles that are written
+	facts   map[string]string // by service, what holds the decision on its version
 }
 
 func newRenderer(p *planner.Plan) *renderer {
 	r := &renderer{
 		plan: p, svc: map[string]*planner.Service{}, task: map[string]map[string]*planner.Task{},
-		role: map[string]*planner.Role{}, origins: map[string][]origin{}, packed: map[string]bool{},
+		role: map[string]*planner.Role{}, origins: map[string][]origin{}, packed: map[string]bool{}, facts: factNames(p),
 	}
 	for i := range p.Services {
 		s := &p.Services[i]
@@ -117,12 +118,12 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		r.decide(w, svc, u, 0, up)
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-	r.serviceVars(w, svc, 2, bootstrap)
+	r.serviceVars(w, svc, 2, bootstrap, u.Once && !takesBack(u))
 	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}
 	if version != nil && !takesBack(u) {
-		w.linef("  when: %s", whenDecided(svc, u))
+		w.linef("  when: %s", r.whenDecided(svc, u))
 	}
 	w.linef("  block:")
 	if bootstrap && r.hangsOnBootstrap(s) {
@@ -144,7 +145,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 }
 
 // serviceVars writes what a service's tasks and handlers see as variables.
-func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, bootstrap bool) {
+func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, bootstrap, once bool) {
 	if svc.Vars == "" && !bootstrap && !skips(svc) {
 		return
 	}
@@ -152,7 +153,7 @@ func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, boot
 	w.linef("%svars:", pad)
 	w.text(svc.Vars, indent+2)
 	if skips(svc) {
-		w.linef("%s  upstep_previous_version: \"{{ (%s | default({})).previous | default('') }}\"", pad, decisionVar(svc.Name))
+		w.value(indent+2, "upstep_previous_version", "{{ "+r.previousVersion(svc, once)+" }}")
 	}
 	if bootstrap {
 		w.linef("%s  upstep_bootstrap_host: >-", pad)
@@ -295,7 +296,7 @@ func (r *renderer) links() {
 				r.tasks(w, s, 0)
 			} else {
 				w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-				r.serviceVars(w, svc, 2, svc.Bootstrap)
+				r.serviceVars(w, svc, 2, svc.Bootstrap, false)
 				for _, k := range svc.Play {
 					w.text(k.Text, 2)
 				}

@@ -12,7 +12,7 @@ import (
 
 // versionsDir holds how the installed version of each service is asked for: a task file
 // for each, which preflight and steps take in alike.
-const versionsDir = "versions"
+const versionsDir = planner.VersionsDir
 
 // noteFile takes apart what a probe said. No service has a name that begins with _.
 const noteFile = versionsDir + "/_note.yml"
@@ -57,7 +57,7 @@ func (r *renderer) probeFile(svc *planner.Service) {
 	w.linef("---")
 	w.comment("The installed version of " + svc.Name + " (" + svc.File + "), noted as upstep_installed.")
 	w.linef("- name: %s", source.Quote("Version of "+svc.Name))
-	r.serviceVars(w, svc, 2, svc.Bootstrap)
+	r.serviceVars(w, svc, 2, svc.Bootstrap, false)
 	for _, k := range deciding(planner.Unit{Kind: planner.KindPreflight}, svc.Play) {
 		w.text(k.Text, 2)
 	}

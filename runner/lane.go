@@ -387,7 +387,7 @@ func (r *run) move(l *lane, e event.Event) bool {
 			s.unit, s.last, s.changed, s.acted = i, false, false, false
 		}
 		s.changed = s.changed || e.Kind == event.Changed
-		s.acted = s.acted || e.Kind == event.OK || e.Kind == event.Changed || e.Kind == event.Failed || e.Kind == event.Unreachable
+		s.acted = s.acted || !onVersions(e) && (e.Kind == event.OK || e.Kind == event.Changed || e.Kind == event.Failed || e.Kind == event.Unreachable)
 		s.last = e.Last && e.Kind != event.Start && e.Kind != event.Retry
 	}
 	switch {
@@ -419,6 +419,10 @@ func (r *run) enter(l *lane, unit int) {
 	p.reached = max(p.reached, l.reached)
 }
 
+// onVersions tells whether an event is of a task that decides by a version: it does nothing
+// to a host that others would notice.
+func onVersions(e event.Event) bool { return e.Task != nil && planner.OnVersions(e.Task.File) }
+
 // endHost records that a host ended a unit of a play. One that nothing was done on to take it
 // out of traffic is in it.
 func (r *run) endHost(p *play, unit int, host string, s *seat) {
@@ -441,7 +445,7 @@ func (r *run) lose(l *lane, e event.Event) {
 	}
 	p.lost, l.dead = append(p.lost, e.Host), append(l.dead, e.Host)
 	at := p.Units[max(0, l.at[e.Host].unit)]
-	if p.Batches && at.Kind == planner.KindDrain && state == journal.Failed && !slices.Contains(p.retried, e.Host) {
+	if p.Batches && at.Kind == planner.KindDrain && state == journal.Failed && !onVersions(e) && !slices.Contains(p.retried, e.Host) {
 		p.blocked = append(p.blocked, e.Host)
 	}
 	unit := at.ID

@@ -18,6 +18,7 @@ const preflightBook = playbooks.PreflightBook
 type checkup struct {
 	lane   *lane
 	warmed bool
+	ended  bool // it came to its end, and not to that of its callback or of our patience
 	found  []Failure
 	// answers are the plays in which hosts of several roles are asked, and the roles.
 	answers map[string][]string
@@ -137,7 +138,7 @@ func (r *run) checked(m message) {
 		r.found(c, m.event, m.offset)
 		return
 	}
-	if out := c.lane.process.Outcome(); !out.Known && len(c.found) == 0 && r.stopping == "" {
+	if out := c.lane.process.Outcome(); (!out.Known || !c.ended) && len(c.found) == 0 && r.stopping == "" {
 		c.found = append(c.found, Failure{State: journal.Unknown, Message: "preflight did not come to its end: " + out.Text, Folder: c.lane.folder})
 	}
 	r.gone(c.lane, m.err)
@@ -161,6 +162,7 @@ func (r *run) found(c *checkup, e event.Event, offset int64) {
 		l.gate = &e
 		return
 	case event.End:
+		c.ended = e.State == ""
 		return
 	case event.Vars:
 		r.values.add(l.number, e.Values)

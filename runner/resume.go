@@ -239,7 +239,7 @@ func (r *run) reseat(l *lane) {
 				if host.State == journal.Started {
 					if at[h] == nil { // units begin for all hosts, and end one by one
 						active = append(active, h)
-						at[h] = &seat{unit: i, changed: host.Changed}
+						at[h] = &seat{unit: i, changed: host.Changed, acted: true} // for all that is known
 					}
 					reached = max(reached, i)
 				}

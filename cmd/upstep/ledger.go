@@ -236,8 +236,10 @@ func (l *ledger) take(e event.Event) {
 	case e.Kind == event.Note && e.State == event.Stopping:
 		l.halt = e.Message
 	case s != nil && e.Host != "" && e.Item == "":
-		if e.Kind == event.OK && e.Task != nil && playbooks.TellsSkip(e.Task.File, e.Task.Name) && !slices.Contains(l.there[e.Message], e.Host) {
-			l.there[e.Message] = append(l.there[e.Message], e.Host)
+		if e.Kind == event.OK && e.Task != nil {
+			if _, skip, ok := playbooks.Decided(e.Task.File, e.Task.Name); ok && skip && !slices.Contains(l.there[e.Message], e.Host) {
+				l.there[e.Message] = append(l.there[e.Message], e.Host)
+			}
 		}
 		l.move(s, e)
 	}
@@ -311,7 +313,9 @@ func (l *ledger) move(s *sheet, e event.Event) {
 		return
 	}
 	w.last = e.Last
-	w.skipped, w.acted = w.skipped || e.Kind == event.Skipped, w.acted || e.Kind != event.Skipped
+	if e.Task == nil || !planner.OnVersions(e.Task.File) {
+		w.skipped, w.acted = w.skipped || e.Kind == event.Skipped, w.acted || e.Kind != event.Skipped
+	}
 	if s.task != nil && e.Task != nil && s.task.ID == e.Task.ID {
 		s.through[e.Host] = true
 	}

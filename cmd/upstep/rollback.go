@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/upstep/upstep/event"
 	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
@@ -157,15 +158,9 @@ func (a *app) undoing(ctx context.Context, of string) (*reversal, error) {
 		if err != nil {
 			return err
 		}
-		values, err := j.Values(ctx, run.ID)
+		skipped, err := untouchedBy(ctx, j, run.ID)
 		if err != nil {
 			return err
-		}
-		skipped := map[[2]string]bool{} // service and host
-		for _, v := range values {
-			if service, ok := playbooks.SkipsBy(plans[at], v.Name, v.JSON); ok {
-				skipped[[2]string{service, v.Host}] = true
-			}
 		}
 		back, lost := plans[at].Reverse(string(run.ID), planner.Done{
 			PostUpgrade: run.PostUpgrade,
@@ -187,4 +182,29 @@ func (s *invocation) errUndoing(run journal.RunID, of string) error {
 		fmt.Sprintf("run %s takes back run %s and is not finished", run, of),
 		"hint: upstep rollback " + of + s.sameFolder() + " goes on with it; --new leaves it as it is",
 	}, "\n  ")), exitStale}
+}
+
+// untouchedBy gives the services and the hosts on which a run did nothing for them, as their
+// version was there, from what was told while it ran.
+func untouchedBy(ctx context.Context, j *journal.Journal, run journal.RunID) (map[[2]string]bool, error) {
+	const most = 10000
+	out := map[[2]string]bool{}
+	for after := int64(0); ; {
+		list, err := j.Events(ctx, run, after, most)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range list {
+			after = e.Number
+			if e.Task == nil || e.Kind != event.OK && e.Kind != event.Changed {
+				continue
+			}
+			if service, skip, ok := playbooks.Decided(e.Task.File, e.Task.Name); ok {
+				out[[2]string{service, e.Host}] = skip
+			}
+		}
+		if len(list) < most {
+			return out, nil
+		}
+	}
 }
