@@ -39,7 +39,7 @@ const (
 	decideDir   = versionsDir + "/decide/"
 	doneDir     = versionsDir + "/done/"
 	previousDir = versionsDir + "/previous/"
-	forgetDir   = versionsDir + "/forget/"
+	undoneDir   = versionsDir + "/undone/"
 )
 
 // keptIn is where a host keeps what is known of its upgrade of a service: in a folder of
@@ -73,22 +73,32 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 	if !r.steps(svc, true) {
 		return
 	}
-	w := r.versionFile(svc, "The version of "+svc.Name+" before its upgrade, for the tasks that take it back.")
+	w := r.versionFile(svc, "The version of "+svc.Name+" before its upgrade, for the tasks that take it back. Where nothing is kept, no upgrade of it began.")
 	r.readKept(w, svc)
-	w.linef("- name: %s", source.Quote("Note the version of "+svc.Name+" before its upgrade"))
+	if r.plan.Undo != "" { // the journal says that one began
+		w.own(0, "Something is kept of the upgrade of "+svc.Name)
+		w.linef("  ansible.builtin.assert:")
+		w.linef("    that: upstep_kept.content is defined")
+		w.value(4, "fail_msg", "what was installed before is not known: "+keptFile(svc)+" is gone")
+		w.linef("    quiet: true")
+		w.linef("")
+	}
+	w.own(0, "Note the version of "+svc.Name+" before its upgrade")
 	w.linef("  ansible.builtin.set_fact:")
-	w.linef("    %s: \"{{ {'target': %s, 'skip': false, 'previous': upstep_kept_version.previous | default('')} }}\"", r.fact(svc.Name), jinja(strings.TrimSpace(svc.Target)))
+	w.linef("    %s: >-", r.fact(svc.Name))
+	w.linef("      {{ {'target': %s, 'skip': upstep_kept.content is not defined,", jinja(strings.TrimSpace(svc.Target)))
+	w.linef("      'previous': upstep_kept_version.previous | default('')} }}")
 	w.linef("  vars:")
 	r.keptVersion(w)
+	if r.plan.Undo == "" {
+		w.linef("")
+		w.own(0, saysSkip)
+		w.linef("  ansible.builtin.debug:")
+		w.value(4, "msg", svc.Name+": no upgrade of it began here")
+		w.linef("  when: %s.skip | bool", r.fact(svc.Name))
+	}
 	r.write(previousDir+svc.Name+".yml", w)
-
-	w = r.versionFile(svc, svc.Name+" was taken back on a host: the next upgrade begins anew.")
-	w.own(0, "Forget the upgrade of "+svc.Name)
-	w.linef("  ansible.builtin.file:")
-	w.value(4, "path", keptFile(svc))
-	w.linef("    state: absent")
-	w.linef("  changed_when: false")
-	r.write(forgetDir+svc.Name+".yml", w)
+	r.keepFile(undoneDir+svc.Name+".yml", svc, svc.Name+" was taken back on a host: no upgrade of it is under way there.", "Note that "+svc.Name+" was taken back", false)
 }
 
 // steps tells whether a decision on a service's version is asked for by a step, of the way
@@ -275,7 +285,7 @@ func (r *renderer) whenDecided(svc *planner.Service, u planner.Unit) string {
 func (r *renderer) concluded(w *writer, svc *planner.Service, u planner.Unit, up string) {
 	name, path := "Note that "+svc.Name+" is upgraded", doneDir+svc.Name+".yml"
 	if takesBack(u) {
-		name, path = "Forget the upgrade of "+svc.Name, forgetDir+svc.Name+".yml"
+		name, path = "Note that "+svc.Name+" was taken back", undoneDir+svc.Name+".yml"
 	}
 	flush(w, 0) // one that fails must find the upgrade begun
 	w.linef("- name: %s", source.Quote(name))

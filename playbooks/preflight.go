@@ -177,13 +177,14 @@ func noteFailure(w *writer, indent int, name, who string) {
 	w.linef("%s- name: %s", pad, source.Quote(name))
 	w.linef("%s  ansible.builtin.set_fact:", pad)
 	w.linef("%s    upstep_preflight: >-", pad)
-	w.linef("%s      {{ upstep_preflight | default([]) + [%s(ansible_failed_task | default({})).name | default('a file that cannot be loaded') ~ ': '", pad, who)
-	w.linef("%s      ~ %s] }}", pad, failedWith)
+	w.linef("%s      {{ upstep_preflight | default([]) + [%s(ansible_failed_task | default({})).name | default('a file') ~ ': '", pad, who)
+	w.linef("%s      ~ (%s", pad, hiddenByNoLog)
+	w.linef("%s      else (ansible_failed_result | default({})).msg | default('failed'))] }}", pad)
 }
 
-// failedWith is the Jinja expression of why the task failed that led to a rescue. Ansible
-// gives it there even where no_log hides it.
-const failedWith = "('hidden by no_log' if (ansible_failed_task | default({})).no_log | default(false) else (ansible_failed_result | default({})).msg | default('failed'))"
+// hiddenByNoLog begins the Jinja expression of why the task failed that led to a rescue:
+// Ansible gives it there even where no_log hides it.
+const hiddenByNoLog = "'hidden by no_log' if (ansible_failed_task | default({})).no_log | default(false)"
 
 // servicesOn gives the services that stand on a role, in its order.
 func (r *renderer) servicesOn(role *planner.Role) []*planner.Service {

@@ -118,11 +118,11 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		r.decide(w, svc, u, 0, up)
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-	r.serviceVars(w, svc, 2, bootstrap, u.Once && !takesBack(u))
+	r.serviceVars(w, svc, 2, bootstrap, u.Once)
 	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}
-	if version != nil && !takesBack(u) {
+	if version != nil {
 		w.linef("  when: %s", r.whenDecided(svc, u))
 	}
 	w.linef("  block:")

@@ -84,7 +84,7 @@ func (r *run) said(p *play, lost, unknown []string, broken bool) string {
 
 // conclude decides what a play is after it, or one of its batches, was gone through.
 func (r *run) conclude(p *play, broken bool) {
-	if p.Batches && !broken && len(p.lost) <= r.allowed(p) && (len(p.batches) > 0 || r.again(p)) {
+	if p.Batches && !broken && len(p.due) > 0 && len(p.lost) <= r.allowed(p) && (len(p.batches) > 0 || r.again(p)) {
 		p.state = waiting // for its next batch
 		for _, u := range p.Units[:p.reached+1] {
 			r.record.unitEnded(u.ID, journal.Ended, r.Now()) // for these hosts

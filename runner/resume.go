@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,7 +26,10 @@ func (e *UnmetError) Error() string {
 
 // resume takes over what earlier invocations did: nothing, for a new run.
 func (r *run) resume(ctx context.Context, stop <-chan string) error {
-	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
+	r.gates = gates{approved: maps.Clone(r.Approved), answers: make(chan decision, 1)}
+	if r.gates.approved == nil {
+		r.gates.approved = map[string]bool{}
+	}
 	if r.Journal != nil {
 		if err := r.load(ctx); err != nil {
 			return err

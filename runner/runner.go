@@ -61,6 +61,7 @@ type Config struct {
 	Folder   string // for the folders of processes, below the journal's
 	Report   func(event.Event)
 	Now      func() time.Time
+	Approved map[string]bool                                       // stages that were before
 	Approve  func(ctx context.Context, stage string) (bool, error) // asks; nil: nobody can be asked
 	// Open tells whether work may begin at a time, and until when that is so; the zero time
 	// is never. nil: it may at any time.

@@ -380,6 +380,12 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	}
 	t := &teller{journal: s.journal, run: s.run, ledger: o.ledger, view: v}
 	s.notify(ctx, t)
+	var requests []journal.Request
+	if s.journal != nil {
+		if requests, err = s.journal.Requests(ctx, s.run, 0); err != nil {
+			return err
+		}
+	}
 	res, err := runner.Run(ctx, stop, runner.Config{
 		Plan: s.plan, Tree: tree, Journal: s.journal, Run: s.run, Folder: s.folder,
 		Report: func(e event.Event) {
@@ -388,7 +394,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 				t.note(ctx, o.ledger.fitNow(window, time.Now()))
 			}
 		},
-		Now: time.Now, Options: s.flags.Options, Approve: s.approve, Open: window.asked(),
+		Now: time.Now, Options: s.flags.Options, Approved: approvals(requests), Approve: s.approve, Open: window.asked(),
 		Executor: executor{
 			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
 			job: ansible.Job{

@@ -146,14 +146,14 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 			s.AtWork = append(s.AtWork, p.Book)
 		}
 	}
-	s.Next = a.next(s)
+	s.Next = a.next(s, acc)
 	return s, nil
 }
 
 // next gives the commands that an operator wants now.
-func (a *app) next(s *runStatus) []string {
+func (a *app) next(s *runStatus, acc *account) []string {
 	approve := "upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder()
-	run := "upstep run" + a.sameFlags()
+	run := a.goOn(acc)
 	switch {
 	case s.State == stateWaiting && s.Opens.IsZero():
 		return []string{approve}

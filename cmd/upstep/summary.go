@@ -161,7 +161,8 @@ func duration(seconds float64) string {
 func indented(s string, most, by int) string {
 	lines := slices.DeleteFunc(strings.Split(s, "\n"), func(l string) bool { return strings.TrimSpace(l) == "" })
 	if len(lines) > most {
-		lines = append([]string{fmt.Sprintf("[%d lines before]", len(lines)-most)}, lines[len(lines)-most:]...)
+		// The first says what it is, the last how it ended.
+		lines = append([]string{lines[0], fmt.Sprintf("[%d lines more]", len(lines)-most)}, lines[len(lines)-most+1:]...)
 	}
 	return strings.Join(lines, "\n"+strings.Repeat(" ", by))
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// goOn gives the command that goes on with a run, as its last invocation was typed: what it
+// was given holds for the rest, what it chose only where that has not ended.
+func (a *app) goOn(acc *account) string {
+	last := acc.last()
+	typed := last.Who.Command
+	if len(typed) == 0 || typed[0] != "run" && typed[0] != "rollback" {
+		return "upstep run" + a.sameFlags()
+	}
+	drop := []string{"--new", "--accept-changed"} // flags without a value
+	with := []string{"-C", "--directory", "--rerun"}
+	if strings.Contains(last.Outcome, "selected") {
+		drop = append(drop, "--without-dependencies")
+		with = append(with, "--stage", "--role", "--service", "--step", "--limit", "--exclude")
+	}
+	if strings.Contains(last.Outcome, " are left") {
+		with = append(with, "--percentage")
+	}
+	words := []string{"upstep", typed[0]}
+	if a.dir != "." {
+		words = append(words, "-C", shellWord(a.dir))
+	}
+	for i := 1; i < len(typed); i++ {
+		name, _, whole := strings.Cut(typed[i], "=")
+		switch {
+		case name == "--":
+			for _, w := range typed[i:] {
+				words = append(words, shellWord(w))
+			}
+			return strings.Join(words, " ")
+		case slices.Contains(drop, name):
+		case slices.Contains(with, name):
+			if !whole {
+				i++ // its value
+			}
+		case strings.HasPrefix(name, "-C") && !strings.HasPrefix(name, "--"):
+		default:
+			words = append(words, shellWord(typed[i]))
+		}
+	}
+	return strings.Join(words, " ")
+}
