@@ -18,6 +18,7 @@ type notices struct {
 	plan   *planner.Plan
 	common notify.Message       // what every message says
 	send   func(notify.Message) // waits for nobody
+	folder string               // of the project, as commands name it
 	on     bool                 // the invocation has begun
 	begun  bool                 // something of it has
 	stages map[string]*stageNotice
@@ -35,7 +36,11 @@ func (n *notices) take(l *ledger, e event.Event) {
 	case e.Kind == event.RunStart:
 		n.on = true
 	case e.Kind == event.Wait:
-		n.tell("run.wait", e.Time, notify.Message{Stage: e.Stage, Message: e.Message})
+		m := notify.Message{Stage: e.Stage, Message: e.Message}
+		if e.Stage != "" {
+			m.Next = "upstep approve " + e.Run + " " + shellWord(e.Stage) + n.folder
+		}
+		n.tell("run.wait", e.Time, m)
 	case e.Kind == event.UnitStart && n.on:
 		n.begin(e.Time)
 		n.enter(l, e)

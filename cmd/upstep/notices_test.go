@@ -123,7 +123,7 @@ func TestWhatIsNoticedOfOtherEnds(t *testing.T) {
 		"nothing to do":           {[]event.Event{start, end}, runner.Result{State: runner.Done}, ""},
 		"a window that is closed": {[]event.Event{start, end}, stopped, "run.stop  stopped: outside the maintenance window, the next opens Sat 22:00 next=upstep run\n"},
 		"a window is waited for":  {[]event.Event{start, {Kind: event.Wait, Message: "waits until Sat"}, end}, stopped, "run.wait : waits until Sat\nrun.stop  stopped: outside the maintenance window, the next opens Sat 22:00 next=upstep run\n"},
-		"an approval":             {[]event.Event{start, {Kind: event.Wait, Stage: "live", Message: "stage live waits for approval"}, end}, stopped, "run.wait live: stage live waits for approval\nrun.stop  stopped: outside the maintenance window, the next opens Sat 22:00 next=upstep run\n"},
+		"an approval":             {[]event.Event{start, {Kind: event.Wait, Run: "20261121-1", Stage: "live", Message: "stage live waits for approval"}, end}, stopped, "run.wait live: stage live waits for approval next=upstep approve 20261121-1 live\nrun.stop  stopped: outside the maintenance window, the next opens Sat 22:00 next=upstep run\n"},
 		"it never began":          {nil, runner.Result{State: runner.Failing}, ""},
 		"left by a killed upstep": {[]event.Event{unit(event.UnitStart, ""), unit(event.UnitEnd, "ended"), start, end}, runner.Result{State: runner.Done}, ""},
 		"the operator stopped it": {[]event.Event{start, unit(event.UnitStart, ""), unit(event.UnitEnd, "stopped"), end}, stopped, "run.start  started\nstage.start control-plane started\nrun.stop  stopped: outside the maintenance window, the next opens Sat 22:00 next=upstep run\n"},
