@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/upstep/upstep/planner"
 )
 
 // goOn gives the command that goes on with a run, as its last invocation was typed: what it
@@ -41,8 +44,26 @@ func (a *app) goOn(acc *account) string {
 			}
 		case strings.HasPrefix(name, "-C") && !strings.HasPrefix(name, "--"):
 		default:
-			words = append(words, shellWord(typed[i]))
+			words = append(words, shellWord(spoken(acc.plan, typed[i])))
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// spoken gives a word with the value of an input that the journal leaves out of commands: it
+// stands in the plan.
+func spoken(p *planner.Plan, word string) string {
+	name, value, ok := strings.Cut(strings.TrimPrefix(word, "--set="), "=")
+	if !ok || value != hidden {
+		return word
+	}
+	for _, in := range p.Inputs {
+		if in.Name != name || in.Value == "" {
+			continue
+		}
+		text := string(in.Value)
+		_ = json.Unmarshal([]byte(in.Value), &text) // other than a text it is typed as it stands
+		return strings.TrimSuffix(word, hidden) + text
+	}
+	return word
 }

@@ -149,6 +149,9 @@ func (a *app) who() journal.Who {
 	return w
 }
 
+// hidden stands for a value that is kept nowhere.
+const hidden = "******"
+
 // withoutSecrets gives a command line as the journal keeps it: the values of inputs and
 // of extra variables may be secret.
 func withoutSecrets(args []string) []string {
@@ -159,13 +162,13 @@ func withoutSecrets(args []string) []string {
 		case name == "--set" && joined:
 			out[i] = name + "=" + hideValue(value)
 		case name == "--extra-vars" && joined:
-			out[i] = name + "=******"
+			out[i] = name + "=" + hidden
 		case strings.HasPrefix(arg, "-e") && len(arg) > 2:
-			out[i] = "-e******"
+			out[i] = "-e" + hidden
 		case i > 0 && args[i-1] == "--set":
 			out[i] = hideValue(arg)
 		case i > 0 && (args[i-1] == "-e" || args[i-1] == "--extra-vars") && !strings.HasPrefix(arg, "@"):
-			out[i] = "******"
+			out[i] = hidden
 		}
 	}
 	return out
@@ -174,7 +177,7 @@ func withoutSecrets(args []string) []string {
 // hideValue hides what stands behind the =.
 func hideValue(set string) string {
 	name, _, _ := strings.Cut(set, "=")
-	return name + "=******"
+	return name + "=" + hidden
 }
 
 // invocation is one invocation of a run: its journal and folder.

@@ -48,7 +48,11 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 	tellFailures(a.printf, s.Failures, d)
 	a.skipped(s.Skips)
 	if len(s.Next) > 0 {
-		a.printf("\nnext: %s\n", strings.Join(s.Next, "\n  then "))
+		next := strings.Join(s.Next, "\n  then ")
+		a.printf("\nnext: %s\n", next)
+		if strings.Contains(next, hidden) {
+			a.printf("  where %s stands write the value again: it is kept nowhere\n", hidden)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func (o *outcome) summary(w io.Writer) {
 	next := func(why, first string) {
 		say("\nnext:%s\n  %s%s\n", why, first, o.next())
 		if o.hides() {
-			say("  where ****** stands write the value again: it is kept nowhere\n")
+			say("  where %s stands write the value again: it is kept nowhere\n", hidden)
 		}
 	}
 	switch {
