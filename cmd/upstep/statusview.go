@@ -145,7 +145,7 @@ func rank(h hostStatus) int {
 
 // standText says where a host stands.
 func standText(h hostStatus) string {
-	text := string(h.Stand)
+	text := howFar(h.Stand, h.Unit)
 	switch {
 	case h.Failed:
 		text += ", failed in " + h.Unit

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/runner"
 )
 
@@ -40,7 +42,7 @@ func (o *outcome) summary(w io.Writer) {
 	if len(o.standing) > 0 {
 		say("\nout of traffic: %s\n", plural(len(o.standing), "host"))
 		for _, s := range o.standing {
-			say("  %s (%s): %s", s.Host, s.Role, s.Stand)
+			say("  %s (%s): %s", s.Host, s.Role, howFar(s.Stand, s.Unit))
 			if s.Why != "" {
 				say(", %s", fit(clean(firstLine(s.Why)), 100))
 			}
@@ -87,6 +89,15 @@ func (o *outcome) summary(w io.Writer) {
 	default:
 		next("", o.first)
 	}
+}
+
+// howFar words how far a host is. One that failed on its way out of traffic may still
+// be in it.
+func howFar(stand journal.Stand, failed string) string {
+	if stand == journal.Drained && strings.Contains(failed, "/"+string(planner.KindDrain)+"/") {
+		return "could not leave traffic, and may still serve"
+	}
+	return string(stand)
 }
 
 // sayChanges names what changed though nothing was to.
