@@ -32,8 +32,6 @@ func factNames(p *planner.Plan) map[string]string {
 	return out
 }
 
-func (r *renderer) fact(service string) string { return r.facts[service] }
-
 // What is decided and remembered of a service's version stands in folders of versionsDir.
 const (
 	decideDir   = versionsDir + "/decide/"
@@ -85,7 +83,7 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 	}
 	w.own(0, "Note the version of "+svc.Name+" before its upgrade")
 	w.linef("  ansible.builtin.set_fact:")
-	w.linef("    %s: >-", r.fact(svc.Name))
+	w.linef("    %s: >-", r.facts[svc.Name])
 	w.linef("      {{ {'target': %s, 'skip': upstep_kept.content is not defined,", jinja(strings.TrimSpace(svc.Target)))
 	w.linef("      'previous': upstep_kept_version.previous | default('')} }}")
 	w.linef("  vars:")
@@ -95,22 +93,35 @@ func (r *renderer) decisionFiles(svc *planner.Service) {
 		w.own(0, saysSkip)
 		w.linef("  ansible.builtin.debug:")
 		w.value(4, "msg", svc.Name+": no upgrade of it began here")
-		w.linef("  when: %s.skip | bool", r.fact(svc.Name))
+		w.linef("  when: %s.skip | bool", r.facts[svc.Name])
 	}
 	r.write(previousDir+svc.Name+".yml", w)
 	r.keepFile(undoneDir+svc.Name+".yml", svc, svc.Name+" was taken back on a host: no upgrade of it is under way there.", "Note that "+svc.Name+" was taken back", false)
 }
 
+// lastUnit is the last unit of a service on a role's hosts, of the way there or of the way back.
+type lastUnit struct {
+	service, role string
+	back          bool
+}
+
+// lastUnits finds them, of services on whose version something hangs.
+func (r *renderer) lastUnits() map[lastUnit]string {
+	out := map[lastUnit]string{}
+	r.everyUnit(func(u planner.Unit) {
+		for _, s := range u.Segments {
+			if r.decided(u, s) != nil {
+				out[lastUnit{s.Service, u.Role, takesBack(u)}] = u.ID
+			}
+		}
+	})
+	return out
+}
+
 // steps tells whether a decision on a service's version is asked for by a step, of the way
 // there or of the way back.
 func (r *renderer) steps(svc *planner.Service, back bool) bool {
-	found := false
-	r.everyUnit(func(u planner.Unit) {
-		found = found || takesBack(u) == back && slices.ContainsFunc(u.Segments, func(s planner.Segment) bool {
-			return s.Service == svc.Name && r.decided(u, s) != nil
-		})
-	})
-	return found
+	return slices.ContainsFunc(svc.Placements, func(p planner.Placement) bool { return r.last[lastUnit{svc.Name, p.Role, back}] != "" })
 }
 
 // versionFile opens a task file that is taken in by units of every role of a service.
@@ -154,7 +165,7 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	r.readKept(w, svc)
 	w.own(0, "Decide whether "+svc.Name+" is upgraded")
 	w.linef("  ansible.builtin.set_fact:")
-	w.linef("    %s: >-", r.fact(svc.Name))
+	w.linef("    %s: >-", r.facts[svc.Name])
 	w.linef("      {{ {'target': upstep_wanted, 'skip': upstep_there | bool and not upstep_begun | bool,")
 	w.linef("      'previous': upstep_kept_version.previous if upstep_begun | bool or upstep_there | bool and upstep_same | bool else upstep_found.version} }}")
 	w.linef("  vars:")
@@ -176,7 +187,7 @@ func (r *renderer) decideFile(svc *planner.Service) {
 	w.own(0, saysSkip)
 	w.linef("  ansible.builtin.debug:")
 	w.value(4, "msg", svc.Name+": {{ upstep_installed["+jinja(svc.Name)+"].version }} is there")
-	w.linef("  when: %s.skip | bool", r.fact(svc.Name))
+	w.linef("  when: %s.skip | bool", r.facts[svc.Name])
 	w.linef("")
 	r.keep(w, svc, "Keep the version of "+svc.Name+" before its upgrade", true)
 	r.write(decideDir+svc.Name+".yml", w)
@@ -192,14 +203,14 @@ func (r *renderer) keepFile(path string, svc *planner.Service, comment, name str
 // for whoever runs the playbooks next, and wherever.
 func (r *renderer) keep(w *writer, svc *planner.Service, name string, begun bool) {
 	w.own(0, name)
-	w.linef("  when: not %s.skip | bool and not ansible_check_mode", r.fact(svc.Name))
+	w.linef("  when: not %s.skip | bool and not ansible_check_mode", r.facts[svc.Name])
 	if !begun {
 		w.linef("  changed_when: false")
 	}
 	w.linef("  vars:")
 	w.linef("    upstep_keeps:")
 	w.linef("      target: %s", source.Quote(strings.TrimSpace(svc.Target)))
-	w.linef("      previous: \"{{ %s.previous }}\"", r.fact(svc.Name))
+	w.linef("      previous: \"{{ %s.previous }}\"", r.facts[svc.Name])
 	w.linef("      begun: %t", begun)
 	if !begun {
 		w.linef("  ansible.builtin.copy:")
@@ -246,7 +257,7 @@ func (r *renderer) decide(w *writer, svc *planner.Service, u planner.Unit, inden
 		w.linef("%s  vars:", pad)
 		w.text(svc.Vars, indent+4)
 	}
-	w.linef("%s  when: (%s | default({})).target | default('') != %s", pad, r.fact(svc.Name), jinja(strings.TrimSpace(svc.Target)))
+	w.linef("%s  when: (%s | default({})).target | default('') != %s", pad, r.facts[svc.Name], jinja(strings.TrimSpace(svc.Target)))
 	w.linef("")
 }
 
@@ -276,9 +287,9 @@ func (r *renderer) decided(u planner.Unit, s planner.Segment) *planner.Service {
 // done where any of them has something to do.
 func (r *renderer) whenDecided(svc *planner.Service, u planner.Unit) string {
 	if u.Once {
-		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", r.fact(svc.Name))
+		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", r.facts[svc.Name])
 	}
-	return "not " + r.fact(svc.Name) + ".skip | bool"
+	return "not " + r.facts[svc.Name] + ".skip | bool"
 }
 
 // concluded takes in what is remembered when a service's last unit has ended on a host.
@@ -302,31 +313,11 @@ func (r *renderer) concluded(w *writer, svc *planner.Service, u planner.Unit, up
 // previousVersion is the Jinja expression of what was installed before: where one host does
 // something for all, on the first of those that are upgraded.
 func (r *renderer) previousVersion(svc *planner.Service, once bool) string {
-	fact := r.fact(svc.Name)
+	fact := r.facts[svc.Name]
 	if once {
 		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | map(attribute='%s.previous') | first | default('')", fact, fact)
 	}
 	return fmt.Sprintf("(%s | default({})).previous | default('')", fact)
-}
-
-// lastOf tells whether a unit is the last of a service on a role's hosts.
-func (r *renderer) lastOf(u planner.Unit, service string) bool {
-	last := ""
-	stages := r.plan.Stages
-	if r.plan.Undo == "" && takesBack(u) {
-		stages = r.plan.Rollback
-	}
-	for _, s := range stages {
-		if s.Name == planner.PostUpgrade && !takesBack(u) {
-			continue // it comes when every service has its version
-		}
-		s.Units(func(_ planner.Wave, o planner.Unit) {
-			if o.Role == u.Role && o.Kind == planner.KindStep && slices.ContainsFunc(o.Segments, func(s planner.Segment) bool { return s.Service == service }) {
-				last = o.ID
-			}
-		})
-	}
-	return last == u.ID
 }
 
 // onTrack gives the services of the track that a unit is part of whose decision concerns it, and the
@@ -347,7 +338,7 @@ func (r *renderer) onTrack(of planner.Unit) (services []*planner.Service, when s
 						continue
 					}
 					services = append(services, svc)
-					all = append(all, r.fact(name)+".skip")
+					all = append(all, r.facts[name]+".skip")
 				}
 			}
 		}

@@ -24,8 +24,9 @@ type renderer struct {
 	role    map[string]*planner.Role
 	files   []File
 	origins map[string][]origin
-	packed  map[string]bool   // files of packs' roles that are written
-	facts   map[string]string // by service, what holds the decision on its version
+	packed  map[string]bool     // files of packs' roles that are written
+	facts   map[string]string   // by service, what holds the decision on its version
+	last    map[lastUnit]string // of services on whose version something hangs
 }
 
 func newRenderer(p *planner.Plan) *renderer {
@@ -45,6 +46,7 @@ func newRenderer(p *planner.Plan) *renderer {
 	for i := range p.Roles {
 		r.role[p.Roles[i].Name] = &p.Roles[i]
 	}
+	r.last = r.lastUnits()
 	return r
 }
 
@@ -138,7 +140,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		w.linef("  rescue:")
 		noteFailure(w, 4, "Note that "+svc.Name+" is not ready", svc.Name)
 	}
-	if version != nil && r.lastOf(u, svc.Name) {
+	if version != nil && r.last[lastUnit{svc.Name, u.Role, takesBack(u)}] == u.ID {
 		w.linef("")
 		r.concluded(w, svc, u, up)
 	}

@@ -138,7 +138,7 @@ func (r *run) checked(m message) {
 		r.found(c, m.event, m.offset)
 		return
 	}
-	if out := c.lane.process.Outcome(); (!out.Known || !c.ended) && len(c.found) == 0 && r.stopping == "" {
+	if out := c.lane.process.Outcome(); !c.ended && len(c.found) == 0 && r.stopping == "" {
 		c.found = append(c.found, Failure{State: journal.Unknown, Message: "preflight did not come to its end: " + out.Text, Folder: c.lane.folder})
 	}
 	r.gone(c.lane, m.err)

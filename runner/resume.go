@@ -26,10 +26,8 @@ func (e *UnmetError) Error() string {
 
 // resume takes over what earlier invocations did: nothing, for a new run.
 func (r *run) resume(ctx context.Context, stop <-chan string) error {
-	r.gates = gates{approved: maps.Clone(r.Approved), answers: make(chan decision, 1)}
-	if r.gates.approved == nil {
-		r.gates.approved = map[string]bool{}
-	}
+	r.gates = gates{approved: map[string]bool{}, answers: make(chan decision, 1)}
+	maps.Copy(r.gates.approved, r.Approved)
 	if r.Journal != nil {
 		if err := r.load(ctx); err != nil {
 			return err
