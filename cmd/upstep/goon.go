@@ -13,16 +13,21 @@ import (
 func (a *app) goOn(acc *account) string {
 	last := acc.last()
 	typed := last.Who.Command
-	if len(typed) == 0 || typed[0] != "run" && typed[0] != "rollback" {
+	switch {
+	case len(typed) > 0 && (typed[0] == "run" || typed[0] == "rollback"):
+	case acc.plan.Undo != "":
+		return "upstep rollback " + acc.plan.Undo + a.sameFlags()
+	default:
 		return "upstep run" + a.sameFlags()
 	}
 	drop := []string{"--new", "--accept-changed"} // flags without a value
 	with := []string{"-C", "--directory", "--rerun"}
-	if strings.Contains(last.Outcome, "selected") {
+	stopped := last.ExitCode == exitStopped && !last.Ended.IsZero()
+	if stopped && strings.Contains(last.Outcome, "selected") {
 		drop = append(drop, "--without-dependencies")
 		with = append(with, "--stage", "--role", "--service", "--step", "--limit", "--exclude")
 	}
-	if strings.Contains(last.Outcome, " are left") {
+	if stopped && strings.Contains(last.Outcome, " are left") {
 		with = append(with, "--percentage")
 	}
 	words := []string{"upstep", typed[0]}
