@@ -72,3 +72,29 @@ func TestARollbackTakesBackWhatBegan(t *testing.T) {
 		}
 	}
 }
+
+// TestARollbackLeavesOutWhatWasLeftAlone asks for the way back of a whole upgrade that did
+// nothing for the web servers on some hosts: but for what came after all stages.
+func TestARollbackLeavesOutWhatWasLeftAlone(t *testing.T) {
+	text := strings.Replace(undoable(), "rollback_tasks: [{name: Back, ansible.builtin.ping: {}, tags: step2}]",
+		"post_upgrade_tasks: [{name: Tell, ansible.builtin.ping: {}, tags: step1}]\nrollback_tasks:\n  - {name: Back, ansible.builtin.ping: {}, tags: step2}\n  - {name: Untell, ansible.builtin.ping: {}, tags: post_upgrade}", 1)
+	plan := project(t, write(t, text), rollingHosts)
+	back, _ := plan.Reverse("run", planner.Done{
+		PostUpgrade: true,
+		Started:     func(string, string) bool { return true },
+		Skipped:     func(service, host string) bool { return service == "web" && host != "w3" },
+	})
+	hosts := map[string][]string{}
+	for _, s := range back.Stages {
+		s.Units(func(_ planner.Wave, u planner.Unit) {
+			if u.Role == "Web" {
+				hosts[s.Name] = append(hosts[s.Name], u.Hosts...)
+			}
+		})
+	}
+	require.NotEmpty(t, hosts["non-control-plane"])
+	require.Subset(t, []string{"w3"}, hosts["non-control-plane"])
+	for _, h := range []string{"w1", "w2", "w3", "w4", "w5"} {
+		require.Contains(t, hosts[planner.PostUpgrade], h)
+	}
+}
