@@ -179,6 +179,9 @@ func (u *undoing) entered(stage string, wave int, role string) []string {
 		}
 		return true
 	})
+	if stage == PostUpgrade || len(services) == 0 { // nothing of it hangs on a version
+		return hosts
+	}
 	return slices.DeleteFunc(hosts, func(h string) bool {
 		for s := range services {
 			if !u.skipped(s, h) {
