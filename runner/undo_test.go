@@ -89,6 +89,9 @@ func TestARollbackLeavesOutWhatWasLeftAlone(t *testing.T) {
 		s.Units(func(_ planner.Wave, u planner.Unit) {
 			if u.Role == "Web" {
 				hosts[s.Name] = append(hosts[s.Name], u.Hosts...)
+				if u.Kind == planner.KindDrain {
+					hosts["out of traffic for "+s.Name] = u.Hosts
+				}
 			}
 		})
 	}
@@ -96,5 +99,6 @@ func TestARollbackLeavesOutWhatWasLeftAlone(t *testing.T) {
 	require.Subset(t, []string{"w3"}, hosts["non-control-plane"])
 	for _, h := range []string{"w1", "w2", "w3", "w4", "w5"} {
 		require.Contains(t, hosts[planner.PostUpgrade], h)
+		require.Contains(t, hosts["out of traffic for "+planner.PostUpgrade], h)
 	}
 }
