@@ -81,6 +81,8 @@ type builder struct {
 	ordered  [][]int                    // placements of each role, dependencies first, once asked for
 	ids      map[tasks.ListName][]string
 	setLater map[string]bool // names that are set while running, once asked for
+
+	identical identical
 }
 
 // placement is one service on one role.

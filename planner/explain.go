@@ -41,11 +41,14 @@ type Standing struct {
 
 // Waiting is a unit that holds tasks of the service, and what it waits for.
 type Waiting struct {
-	Unit   string   `json:"unit"`
-	Tasks  []string `json:"tasks,omitempty"`
-	After  []After  `json:"after,omitempty"`
-	Before int      `json:"units_before,omitempty"` // units that must have ended first, over all that orders them
-	Behind int      `json:"units_behind,omitempty"` // units that wait for it
+	Unit  string   `json:"unit"`
+	Tasks []string `json:"tasks,omitempty"`
+	// LeftOut are tasks that identical ones of the unit stand for: of the service, or by a
+	// task of it.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
+	After   []After   `json:"after,omitempty"`
+	Before  int       `json:"units_before,omitempty"` // units that must have ended first, over all that orders them
+	Behind  int       `json:"units_behind,omitempty"` // units that wait for it
 }
 
 // Explain tells where a service stands, in a plan that has it.
@@ -177,6 +180,7 @@ func (w *waiter) ofService(svc *Service, role string, units []Unit) ([]Waiting, 
 	}
 	var with []Unit
 	var held [][]string
+	var leftOut [][]LeftOut
 	for _, u := range units {
 		var list []string
 		for _, seg := range u.Segments {
@@ -186,13 +190,19 @@ func (w *waiter) ofService(svc *Service, role string, units []Unit) ([]Waiting, 
 				}
 			}
 		}
-		if list != nil {
-			with, held = append(with, u), append(held, list)
+		var left []LeftOut
+		for _, l := range u.LeftOut {
+			if u.Role == role && (l.Service == svc.Name || l.SameAs == svc.Name) {
+				left = append(left, l)
+			}
+		}
+		if len(list)+len(left) > 0 {
+			with, held, leftOut = append(with, u), append(held, list), append(leftOut, left)
 		}
 	}
 	out, err := w.of(with)
 	for i := range out {
-		out[i].Tasks = held[i]
+		out[i].Tasks, out[i].LeftOut = held[i], leftOut[i]
 	}
 	return out, err
 }
@@ -233,8 +243,8 @@ func (p *Plan) Summary() string {
 		}
 		s.Units(func(_ Wave, u Unit) {
 			units++
-			for _, seg := range u.Segments {
-				services[seg.Service] = true
+			for _, s := range u.services() {
+				services[s] = true
 			}
 		})
 	}
@@ -247,6 +257,16 @@ func (p *Plan) Summary() string {
 	}
 	parts = append(parts, count(stages, "stage"), count(units, "unit"))
 	return strings.Join(parts, ", ")
+}
+
+// LeftOut counts the tasks of the preflight and the stages that are left out because an
+// identical one stands for them.
+func (p *Plan) LeftOut() int {
+	n := 0
+	for _, u := range slices.Concat(p.Preflight, unitsOf(p.Stages)) {
+		n += len(u.LeftOut)
+	}
+	return n
 }
 
 func count(n int, what string) string {

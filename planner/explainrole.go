@@ -59,6 +59,7 @@ func (w *waiter) ofRole(role string, units []Unit) ([]RoleUnit, error) {
 	}
 	waitings, err := w.of(own)
 	for i := range waitings {
+		waitings[i].LeftOut = own[i].LeftOut
 		out = append(out, RoleUnit{waitings[i], own[i].Segments})
 	}
 	return out, err

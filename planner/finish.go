@@ -21,13 +21,20 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (b *builder) surroundings() {
 	for r := range b.Roles {
 		u := Unit{ID: "preflight/" + b.Roles[r].Name, Kind: KindPreflight, Role: b.Roles[r].Name}
-		for _, p := range b.everyone(r) {
-			if svc := b.placements[p].svc; len(svc.Lists[tasks.Preflight]) > 0 {
-				u.Segments = append(u.Segments, b.whole(svc, tasks.Preflight))
+		same := b.sharer(tasks.Preflight)
+		for k, p := range b.everyone(r) {
+			pl := &b.placements[p]
+			var items []item
+			for j := range pl.svc.Lists[tasks.Preflight] {
+				items = append(items, item{0, j})
+			}
+			if items = same.keep(r, pl.of, k, items); len(items) > 0 {
+				u.Segments = append(u.Segments, b.segment(pl.svc, tasks.Preflight, items))
 			}
 		}
 		if len(u.Segments) > 0 {
 			b.preCheck = append(b.preCheck, u)
+			same.tell(b.preCheck[len(b.preCheck)-1:])
 		}
 	}
 	b.carried()

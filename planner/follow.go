@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -89,6 +90,22 @@ type link struct {
 	why      *reason
 }
 
+// onward says why something in a node's vertex comes after the node, which has no work.
+func (gr *grouping) onward(n int) *reason {
+	for _, e := range gr.g.out[n] {
+		if gr.of[e.node] != gr.of[n] {
+			continue
+		}
+		if e.why != nil {
+			return e.why
+		}
+		if why := gr.onward(e.node); why != nil {
+			return why
+		}
+	}
+	return nil
+}
+
 // links gives for every vertex with work the vertices it comes after: on each line the
 // last one, for those of a line follow each other anyway. line tells where a vertex with
 // work belongs.
@@ -113,7 +130,7 @@ func (gr *grouping) links(lines int, line func(v int) int) [][]link {
 				case from == v:
 				case gr.vertices[from].colour == through:
 					for _, l := range out[from] {
-						see(link{l.vertex, l.from, n, e.why})
+						see(link{l.vertex, l.from, n, cmp.Or(e.why, l.why)}) // without a reason of its own: within a service
 					}
 				default:
 					see(link{from, e.node, n, e.why})

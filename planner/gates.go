@@ -50,10 +50,18 @@ func (b *builder) gates(f *frame, prefix string, w *Wave) {
 
 // whole gives a task list of a service as a segment.
 func (b *builder) whole(svc *services.Service, list tasks.ListName) Segment {
-	ts := svc.Lists[list]
+	items := make([]item, len(svc.Lists[list]))
+	for i := range items {
+		items[i].task = i
+	}
+	return b.segment(svc, list, items)
+}
+
+// segment gives some tasks of a service's list as a segment.
+func (b *builder) segment(svc *services.Service, list tasks.ListName, items []item) Segment {
 	s := Segment{Service: svc.Name}
-	for i := range ts {
-		s.Tasks = append(s.Tasks, b.taskID(list, ts, i))
+	for _, it := range items {
+		s.Tasks = append(s.Tasks, b.taskID(list, svc.Lists[list], it.task))
 	}
 	return s
 }

@@ -54,6 +54,7 @@ type spot struct {
 	wave, unit, place int // unit in the stage, place within it
 	id                string
 	track             bool
+	left              bool // another task stands for it there
 }
 
 // key is a task of a standing in a step.
@@ -93,6 +94,7 @@ func (c *checker) stage(s planner.Stage, back bool) {
 		c.wave(l, w)
 	}
 	c.complete(l)
+	c.shared(l)
 	c.ordered(l)
 	c.minimal(l)
 	if !back {
@@ -153,11 +155,15 @@ func (c *checker) unit(l *layout, w planner.Wave, u planner.Unit, number int, tr
 			c.require(!twice, "%s: %s %s stands twice in step %d", u.ID, seg.Service, id, u.Step)
 			c.require(slices.Contains(t.Steps, u.Step), "%s: %s %s is not of step %d", u.ID, seg.Service, id, u.Step)
 			place++
-			l.spots[k] = spot{w.Number, number, place, u.ID, track}
+			l.spots[k] = spot{w.Number, number, place, u.ID, track, false}
 			once, throttle = once || t.Once, throttle || t.Throttle
 		}
 	}
-	c.ties(l, u)
+	c.left(l, u)
+	// What follows a task that was left out keeps its place.
+	if !slices.ContainsFunc(unitsIn(l.stage), func(o planner.Unit) bool { return o.Role == u.Role && o.Step == u.Step && len(o.LeftOut) > 0 }) {
+		c.ties(l, u)
+	}
 	c.require(u.Once == once && (!once || place == 1), "%s: what runs once stands alone and is marked", u.ID)
 	c.require(u.Throttle == throttle, "%s: throttle is %t", u.ID, u.Throttle)
 }

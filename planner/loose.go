@@ -72,6 +72,13 @@ func (l *loosener) step(wave int, units []Unit, nodes []int) {
 				}
 			}
 		}
+		for _, o := range units[i].LeftOut { // what depends on it waits for what stands for it
+			for _, p := range l.standing[l.index[o.Service]] {
+				if l.placements[p].role == r {
+					l.own[l.ph.at[p]] = len(l.units) + i
+				}
+			}
+		}
 	}
 	l.needs(nodes)
 	for i := range units {

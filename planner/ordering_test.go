@@ -53,6 +53,9 @@ func (c *checker) pair(l *layout, from, to int, apart bool, after map[string][]s
 					if x == y {
 						wanted[fmt.Sprint(x, c.w.Roles[l.all[second].role].Name, c.w.Roles[l.all[first].role].Name)] = true
 					}
+					if two.left { // it may stand before what its service depends on
+						continue
+					}
 					ok := true
 					switch {
 					case apart || one.track != two.track:

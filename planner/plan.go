@@ -171,6 +171,7 @@ type Unit struct {
 	Throttle bool      `json:"throttle,omitempty"` // holds a task that limits how many hosts it runs on at a time
 	Hosts    []string  `json:"hosts,omitempty"`    // the only ones; none: all of the role's
 	Segments []Segment `json:"segments"`
+	LeftOut  []LeftOut `json:"left_out,omitempty"` // what an identical task of the unit stands for
 	After    []After   `json:"after,omitempty"`
 }
 
@@ -181,6 +182,17 @@ type Segment struct {
 	// Links says that these are not the service's own tasks but those of the services
 	// that carry its traffic: "unlink" or "establish".
 	Links string `json:"links,omitempty"`
+}
+
+// LeftOut is a task that the unit's role has no second time in the step (identical_tasks:
+// once): an identical one, which comes first, stands for it.
+type LeftOut struct {
+	Service  string `json:"service"`
+	Task     string `json:"task"` // its id
+	Name     string `json:"name,omitempty"`
+	SameAs   string `json:"same_as"`   // the service whose task stands for it
+	SameTask string `json:"same_task"` // the id of that task
+	Place
 }
 
 // After says which unit ends before this one begins, and why.

@@ -17,6 +17,9 @@ func planText(p *planner.Plan) string {
 	}
 	unit := func(depth int, u planner.Unit) {
 		line(depth, "%s: %s%s", u.ID, segments(u), marks(u))
+		for _, l := range u.LeftOut {
+			line(depth+1, "without %s %s (%s): as %s %s", l.Service, l.Task, place(l.Place), l.SameAs, l.SameTask)
+		}
 		afters(line, depth+2, u.After)
 	}
 	if p.Ordering != "barrier" {

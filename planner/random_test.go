@@ -32,7 +32,7 @@ func TestRandomWorldsKeepEveryPromise(t *testing.T) {
 	planned := 0
 	for seed := range worlds(10_000) {
 		m := makerOf(uint64(seed), 1)
-		m.stages, m.dense, m.once = seed%3 == 0, seed%2 == 0, seed%5 == 0
+		m.stages, m.dense, m.once, m.same = seed%3 == 0, seed%2 == 0, seed%5 == 0, seed%3 == 1
 		w := randomWorld(t, m)
 		p, problems := planner.Build(w)
 		require.Equal(t, dependsLater(w), p == nil, "seed %d: %s\n%s", seed, problems.Error(), describe(w))
@@ -50,7 +50,7 @@ func TestRandomWorldsKeepEveryPromise(t *testing.T) {
 func TestTheSameWorldListedOtherwiseGivesTheSameBytes(t *testing.T) {
 	for seed := range worlds(1000) {
 		m := makerOf(uint64(seed), 2)
-		m.dense, m.once = true, true
+		m.dense, m.once, m.same = true, true, seed%2 == 0
 		w := randomWorld(t, m)
 		p, _ := planner.Build(w)
 		require.NotNil(t, p)
@@ -128,12 +128,12 @@ func requireCycle(t *testing.T, w planner.World, path string, at source.Pos) {
 }
 
 func FuzzBuild(f *testing.F) {
-	for kind := range uint64(16) {
+	for kind := range uint64(32) {
 		f.Add(kind, 3*kind+1, uint8(kind))
 	}
 	f.Fuzz(func(t *testing.T, a, b uint64, kind uint8) {
 		m := makerOf(a, b)
-		m.cyclic, m.stages, m.dense, m.once = kind&1 > 0, kind&2 > 0, kind&4 > 0, kind&8 > 0
+		m.cyclic, m.stages, m.dense, m.once, m.same = kind&1 > 0, kind&2 > 0, kind&4 > 0, kind&8 > 0, kind&16 > 0
 		w := randomWorld(t, m)
 		p, problems := planner.Build(w)
 		if p == nil {

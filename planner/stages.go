@@ -113,6 +113,10 @@ func (b *builder) step(f *frame, prefix string, wave int, work *work, g *digraph
 	out := Step{Number: number, Name: b.stepName(number)}
 	p := work.parts(b, f, g, number)
 	gr := group(p.digraph, p.colour, len(work.roles))
+	same := b.sharer(f.list)
+	if same.share(f, work, &p, gr) {
+		gr = group(p.digraph, p.colour, len(work.roles))
+	}
 	at := func(v int) int { return work.role[p.node[gr.vertices[v].nodes[0]]] } // of vertices with tasks
 	links := gr.links(len(work.roles), at)
 	ids := make([]string, len(gr.vertices))
@@ -130,9 +134,12 @@ func (b *builder) step(f *frame, prefix string, wave int, work *work, g *digraph
 			b.fill(&u, f, work.nodes[p.node[n]], p.items[n])
 		}
 		for _, l := range links[v] {
-			if l.why != nil { // nil: the same service, which is on the same role
+			if l.why == nil && at(l.vertex) != mine {
+				l.why = gr.onward(l.to)
+			}
+			if l.why != nil { // nil: the same service, or a task that stands for one of it, on the same role
 				far := b.serviceOf(f.ph, work.nodes[p.node[l.from]]).Name
-				u.After = append(u.After, After{ids[l.vertex], l.why.over(far, f.back), placeOf(l.why.dep.Pos)})
+				u.After = append(u.After, After{ids[l.vertex], same.why(l.why, far, l.from, f.back), placeOf(l.why.dep.Pos)})
 			}
 		}
 		for o, id := range lastOf {
@@ -149,6 +156,7 @@ func (b *builder) step(f *frame, prefix string, wave int, work *work, g *digraph
 		f.end(wave, role, u.ID)
 		out.Units = append(out.Units, u)
 	}
+	same.tell(out.Units)
 	return out
 }
 

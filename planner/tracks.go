@@ -51,8 +51,10 @@ func (b *builder) cut(f *frame, prefix string, r int, work *work, g *digraph, nu
 		}
 	}
 	var out []Unit
-	for _, i := range g.sorted(busy) {
-		items := work.of(i, number)
+	same := b.sharer(f.list)
+	for k, i := range g.sorted(busy) {
+		pl := &b.placements[f.ph.nodes[work.nodes[i]]]
+		items := same.keep(r, pl.of, k, work.of(i, number))
 		for _, run := range runs(b.serviceOf(f.ph, work.nodes[i]).Lists[f.list], items) {
 			u := Unit{ID: unitID(prefix, number, b.Roles[r].Name, len(out)+1), Kind: KindStep, Role: b.Roles[r].Name, Step: number}
 			b.fill(&u, f, work.nodes[i], run)
@@ -63,6 +65,7 @@ func (b *builder) cut(f *frame, prefix string, r int, work *work, g *digraph, nu
 			}
 		}
 	}
+	same.tell(out)
 	return out
 }
 

@@ -93,17 +93,18 @@ func (u *undoing) stage(s Stage) Stage {
 // begin on the same hosts.
 func (u *undoing) unit(stage string, wave int, unit Unit) []Unit {
 	var out []Unit
-	for _, seg := range unit.Segments {
-		hosts := u.began(stage, wave, unit.Role, unit.Step, seg.Service)
+	for _, seg := range u.pieces(stage, wave, unit) {
+		hosts := seg.hosts
 		if len(hosts) == 0 {
 			continue
 		}
 		if n := len(out); n > 0 && slices.Equal(out[n-1].Hosts, hosts) {
-			out[n-1].Segments = append(out[n-1].Segments, seg)
+			out[n-1].Segments = append(out[n-1].Segments, seg.Segment)
+			out[n-1].LeftOut = append(out[n-1].LeftOut, seg.left...)
 			continue
 		}
 		part := unit
-		part.Hosts, part.Segments = hosts, []Segment{seg}
+		part.Hosts, part.Segments, part.LeftOut = hosts, []Segment{seg.Segment}, seg.left
 		if len(out) == 0 {
 			part.After = u.after(unit.After)
 		} else {
@@ -117,6 +118,54 @@ func (u *undoing) unit(stage string, wave int, unit Unit) []Unit {
 		u.last[unit.ID] = out[len(out)-1].ID
 	}
 	return out
+}
+
+// piece is tasks of a service that are done on the same hosts.
+type piece struct {
+	Segment
+	hosts []string
+	left  []LeftOut // what they stand for there
+}
+
+// pieces cuts the segments of a unit where a task stands for those of other services: it
+// is done where any of them began.
+func (u *undoing) pieces(stage string, wave int, unit Unit) []piece {
+	var out []piece
+	stoodFor := map[[2]string][]LeftOut{} // by service and task
+	for _, l := range unit.LeftOut {
+		by := [2]string{l.SameAs, l.SameTask}
+		stoodFor[by] = append(stoodFor[by], l)
+	}
+	for _, seg := range unit.Segments {
+		own := u.began(stage, wave, unit.Role, unit.Step, seg.Service)
+		begin := len(out)
+		for k, id := range seg.Tasks {
+			hosts := own
+			var left []LeftOut
+			for _, l := range stoodFor[[2]string{seg.Service, id}] {
+				if more := u.began(stage, wave, unit.Role, unit.Step, l.Service); len(more) > 0 {
+					left = append(left, l)
+					hosts = u.inOrder(unit.Role, append(slices.Clone(hosts), more...))
+				}
+			}
+			if n := len(out); n > begin && slices.Equal(out[n-1].hosts, hosts) {
+				out[n-1].Tasks = seg.Tasks[k-len(out[n-1].Tasks) : k+1]
+				out[n-1].left = append(out[n-1].left, left...)
+				continue
+			}
+			part := seg
+			part.Tasks = seg.Tasks[k : k+1]
+			out = append(out, piece{part, hosts, left})
+		}
+	}
+	return out
+}
+
+// inOrder gives hosts of a role in its order, each once.
+func (u *undoing) inOrder(role string, hosts []string) []string {
+	members := u.plan.RoleByName(role).Members
+	slices.SortFunc(hosts, func(a, b string) int { return slices.Index(members, a) - slices.Index(members, b) })
+	return slices.Compact(hosts)
 }
 
 // track keeps a track for the hosts on which any part of it began: a host that was only
@@ -160,7 +209,7 @@ func (u *undoing) after(list []After) []After {
 // began gives the hosts on which a service's tasks of a step began.
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
 	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
-		return o.Kind == KindStep && (stage == PostUpgrade || o.Step == step) && slices.ContainsFunc(o.Segments, func(s Segment) bool { return s.Service == service })
+		return o.Kind == KindStep && (stage == PostUpgrade || o.Step == step) && o.Holds(service)
 	}), func(h string) bool { return stage != PostUpgrade && u.skipped(service, h) })
 }
 
@@ -173,8 +222,8 @@ func (u *undoing) entered(stage string, wave int, role string) []string {
 	services := map[string]bool{}
 	hosts := u.hosts(stage, wave, role, func(o Unit) bool {
 		if o.Kind == KindStep {
-			for _, s := range o.Segments {
-				services[s.Service] = true
+			for _, s := range o.services() {
+				services[s] = true
 			}
 		}
 		return true
@@ -221,11 +270,11 @@ func (u *undoing) irreversible() []Irreversible {
 	backPost := map[[2]string]bool{} // and in the last
 	for _, s := range u.plan.Rollback {
 		s.Units(func(_ Wave, o Unit) {
-			for _, seg := range o.Segments {
+			for _, service := range o.services() {
 				if o.Kind != KindStep {
 					continue
 				}
-				key := [2]string{seg.Service, o.Role}
+				key := [2]string{service, o.Role}
 				back[key] = back[key] || s.Name != PostUpgrade
 				backPost[key] = backPost[key] || s.Name == PostUpgrade
 			}
@@ -239,14 +288,14 @@ func (u *undoing) irreversible() []Irreversible {
 			if o.Kind != KindStep || post && !u.done.PostUpgrade {
 				return
 			}
-			for _, seg := range o.Segments {
-				key := [2]string{seg.Service, o.Role}
+			for _, service := range o.services() {
+				key := [2]string{service, o.Role}
 				if seen[key] || !post && back[key] || post && backPost[key] {
 					continue
 				}
 				var hosts []string
-				for _, n := range u.plan.ServiceByName(seg.Service).steps(s) {
-					for _, h := range u.began(s.Name, w.Number, o.Role, n, seg.Service) {
+				for _, n := range u.plan.ServiceByName(service).steps(s) {
+					for _, h := range u.began(s.Name, w.Number, o.Role, n, service) {
 						if !slices.Contains(hosts, h) {
 							hosts = append(hosts, h)
 						}
@@ -260,7 +309,7 @@ func (u *undoing) irreversible() []Irreversible {
 				if post {
 					why = "its post_upgrade_tasks ran, and no rollback task is tagged post_upgrade"
 				}
-				out = append(out, Irreversible{Service: seg.Service, Role: o.Role, Hosts: hosts, Why: why, Place: u.plan.ServiceByName(seg.Service).Place})
+				out = append(out, Irreversible{Service: service, Role: o.Role, Hosts: hosts, Why: why, Place: u.plan.ServiceByName(service).Place})
 			}
 		})
 	}
@@ -271,7 +320,7 @@ func (u *undoing) irreversible() []Irreversible {
 func (s *Service) steps(stage Stage) []int {
 	var out []int
 	stage.Units(func(_ Wave, o Unit) {
-		if o.Kind == KindStep && !slices.Contains(out, o.Step) && slices.ContainsFunc(o.Segments, func(seg Segment) bool { return seg.Service == s.Name }) {
+		if o.Kind == KindStep && !slices.Contains(out, o.Step) && o.Holds(s.Name) {
 			out = append(out, o.Step)
 		}
 	})

@@ -26,6 +26,7 @@ type maker struct {
 	stages bool // services and roles stand in different stages
 	dense  bool // many services and roles
 	once   bool // some tasks run once, which cuts units
+	same   bool // many tasks are the same, and stand once
 }
 
 func randomWorld(t testing.TB, m maker) planner.World {
@@ -35,6 +36,9 @@ func randomWorld(t testing.TB, m maker) planner.World {
 		n, count = 6+m.IntN(10), 2+m.IntN(4)
 	}
 	w := planner.World{Settings: settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier}}
+	if m.same {
+		w.Settings.IdenticalTasks = settings.Once
+	}
 	for i := range n {
 		w.Services = append(w.Services, m.service(i, n))
 	}
@@ -121,6 +125,9 @@ func (m maker) stepped(s *services.Service, list tasks.ListName) {
 		t := tasks.Task{Name: "t", Pos: source.Pos{File: s.Pos.File, Line: 10 + index}, Index: index, Text: "- name: t\n", Steps: []int{m.IntN(4)}}
 		t.PostOnly = list == tasks.Rollback && m.IntN(4) == 0
 		t.Once, t.Throttle = m.once && m.IntN(8) == 0, m.IntN(10) == 0
+		if m.same {
+			t.Text = fmt.Sprintf("- name: t%d\n  run_once: %t\n  throttle: %t\n", m.IntN(4), t.Once, t.Throttle)
+		}
 		switch m.IntN(5) {
 		case 0:
 			t.Steps = []int{0, 1, 3}

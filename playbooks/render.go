@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -78,13 +79,28 @@ func (r *renderer) units() {
 		w.linef("---")
 		w.comment("Unit " + u.ID + r.unitNote(u) + ".")
 		w.madeFor(r.role[u.Role].Place)
+		others := stoodFor(u)
 		for i := range u.Segments {
 			w.linef("")
-			r.segment(w, u, u.Segments[i])
+			r.segment(w, u, u.Segments[i], others)
 		}
 		r.write(u.ID+".yml", w)
 	})
 	r.links()
+}
+
+// stoodFor gives the services whose tasks a unit's stand for, by the task's service and id.
+func stoodFor(u planner.Unit) map[[2]string][]string {
+	out := map[[2]string][]string{}
+	for _, l := range u.LeftOut {
+		by := [2]string{l.SameAs, l.SameTask}
+		other := l.Service
+		if other == l.SameAs {
+			other += " itself"
+		}
+		out[by] = append(out[by], other)
+	}
+	return out
 }
 
 func (r *renderer) unitNote(u planner.Unit) string {
@@ -98,7 +114,7 @@ func (r *renderer) unitNote(u planner.Unit) string {
 }
 
 // segment writes one service's part of a unit.
-func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
+func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment, others map[[2]string][]string) {
 	svc := r.svc[s.Service]
 	defer func(from int) { w.made(from, svc.Place) }(w.lines + 1)
 	keywords := deciding(u, svc.Play)
@@ -108,6 +124,11 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment) {
 		return
 	}
 	w.comment(svc.Name + " (" + svc.File + ")")
+	for _, id := range s.Tasks {
+		if list := others[[2]string{s.Service, id}]; len(list) > 0 {
+			w.comment(cmp.Or(r.task[s.Service][id].Name, id) + ": stands for the same task of " + strings.Join(slices.Compact(list), ", "))
+		}
+	}
 	asRole := packRole(svc)
 	bootstrap := svc.Bootstrap
 	version := r.decided(u, s)

@@ -49,7 +49,7 @@ func (s Selection) Has(p playbooks.Play) bool {
 	})
 }
 
-// serves tells whether a unit holds tasks of a chosen service.
+// serves tells whether a unit holds tasks of a chosen service, or one that stands for such.
 func (s Selection) serves(u planner.Unit) bool {
-	return slices.ContainsFunc(u.Segments, func(seg planner.Segment) bool { return slices.Contains(s.Services, seg.Service) })
+	return slices.ContainsFunc(s.Services, u.Holds)
 }

@@ -18,7 +18,7 @@ import (
 // Load reads upgrade.yaml, or upgrade.yml, and gives its inputs the values of this run. A project
 // without the file gets the defaults. prefix is put before the name shown to people.
 func Load(fsys fs.FS, name, prefix string, given []Given, sink *source.Sink) Settings {
-	s := Settings{Stages: DefaultStages(), Ordering: Barrier}
+	s := Settings{Stages: DefaultStages(), Ordering: Barrier, IdenticalTasks: Each}
 	name = spelling(fsys, name, prefix, sink)
 	if name == "" {
 		s.bind(given, sink)
@@ -62,7 +62,7 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 		return
 	}
 	f := source.ReadFields(root, "upgrade.yaml", sink, "name", "description", "inputs", "from", "to", "releases", "stages",
-		"steps", "vars", "play", "notify", "deployment_tasks", "ordering", "parallelism", "forks", "window")
+		"steps", "vars", "play", "notify", "deployment_tasks", "ordering", "identical_tasks", "parallelism", "forks", "window")
 	s.Name = f.Line("name")
 	s.inputs(f.Get("inputs"), sink)
 	s.bind(given, sink)
@@ -77,6 +77,7 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Before = deployments(d.Get("before"), s.Values(), sink)
 	s.After = deployments(d.Get("after"), s.Values(), sink)
 	s.Ordering = f.OneOf("ordering", Barrier, Barrier, Dependencies)
+	s.IdenticalTasks = f.OneOf("identical_tasks", Each, Each, Once)
 	s.Parallelism = f.Int("parallelism", 1, 0)
 	s.Forks = f.Int("forks", 1, 0)
 	s.Windows = windows(f.Get("window"), sink)

@@ -42,6 +42,7 @@ deployment_tasks:
   before: [{name: Say it, hosts: "{{ cluster }}-web", tasks: [{debug: }], vars: {a: 1}, play: {become: false}}]
   after: [{hosts: all, tasks: [{debug: }]}]
 ordering: dependencies
+identical_tasks: once
 parallelism: 3
 forks: 20
 `, "cluster=blue")
@@ -60,6 +61,7 @@ forks: 20
 	require.Equal(t, []string{"a"}, s.Before[0].Vars.Names)
 	require.Len(t, s.After[0].Tasks, 1)
 	require.Equal(t, settings.Dependencies, s.Ordering)
+	require.Equal(t, settings.Once, s.IdenticalTasks)
 	require.Equal(t, 3, s.Parallelism)
 	require.Equal(t, 20, s.Forks)
 	require.Equal(t, map[string]string{"cluster": "blue", "batch": "2"}, s.Values().Set)
@@ -70,7 +72,7 @@ func TestWithoutTheFileTheDefaultsHold(t *testing.T) {
 	sink := &source.Sink{}
 	s := settings.Load(fstest.MapFS{}, "upgrade.yaml", "", nil, sink)
 	require.Empty(t, sink.Problems())
-	require.Equal(t, settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier}, s)
+	require.Equal(t, settings.Settings{Stages: settings.DefaultStages(), Ordering: settings.Barrier, IdenticalTasks: settings.Each}, s)
 }
 
 const (
@@ -82,7 +84,7 @@ const (
 func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 	long := strings.Repeat("a", 201)
 	for text, want := range map[string]string{
-		"- a":              "1:1: upgrade.yaml must be a mapping, not a list\n  hint: its keys are name, description, inputs, from, to, releases, stages, steps, vars, play, notify, deployment_tasks, ordering, parallelism, forks, window",
+		"- a":              "1:1: upgrade.yaml must be a mapping, not a list\n  hint: its keys are name, description, inputs, from, to, releases, stages, steps, vars, play, notify, deployment_tasks, ordering, identical_tasks, parallelism, forks, window",
 		"nme: x":           `1:1: unknown key "nme" in upgrade.yaml` + "\n  hint: did you mean \"name\"?",
 		"name: [a]":        "1:7: name of upgrade.yaml must be a single value, not a list",
 		`name: "a\nb"`:     "1:7: name of upgrade.yaml must be one line",
@@ -127,6 +129,7 @@ func TestEveryProblemOfUpgradeYAML(t *testing.T) {
 		"vars: [a]":                                                    "1:7: vars of upgrade.yaml must be a mapping, not a list",
 		"vars: {step: 1}":                                              `1:8: variable "step" is set by upstep itself` + "\n  hint: choose another name",
 		"play: {serial: 1}":                                            `1:8: play keyword "serial" is set by upstep itself` + "\n  hint: leave it out",
+		"identical_tasks: onse":                                        `1:18: identical_tasks of upgrade.yaml must be one of each, once, not "onse"` + "\n  hint: did you mean \"once\"?",
 		"ordering: barier":                                             `1:11: ordering of upgrade.yaml must be one of barrier, dependencies, not "barier"` + "\n  hint: did you mean \"barrier\"?",
 		"parallelism: 0":                                               `1:14: parallelism of upgrade.yaml must be a whole number, 1 or more, not "0"`,
 		"forks: many":                                                  `1:8: forks of upgrade.yaml must be a whole number, 1 or more, not "many"`,

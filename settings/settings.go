@@ -14,24 +14,32 @@ const (
 	Dependencies = "dependencies"
 )
 
+// What becomes of a task that several services of a role have in the same step.
+const (
+	Each = "each" // it stands once for each of them
+	Once = "once" // it stands once in the role's step
+)
+
 // Settings is what upgrade.yaml says; without the file, the defaults.
 type Settings struct {
-	File        string // the file as shown to people; "" when there is none
-	Digest      string // SHA-256 of it, in hex
-	Partial     bool   // not all of it could be read: a stage or input that it lacks may be among the rest
-	Name        string
-	Inputs      []Input
-	Stages      []Stage
-	Steps       []Step // declared steps by number; nil when any may be used
-	Vars        tasks.Vars
-	Play        []tasks.Keyword
-	Before      []Deployment
-	After       []Deployment
-	Ordering    string
-	Parallelism int               // processes at once; 0: one per role
-	Forks       int               // hosts at once over all roles; 0: Ansible's own setting
-	Windows     []calendar.Window // when work may begin; none: at any time
-	Notify      []Notification
+	File     string // the file as shown to people; "" when there is none
+	Digest   string // SHA-256 of it, in hex
+	Partial  bool   // not all of it could be read: a stage or input that it lacks may be among the rest
+	Name     string
+	Inputs   []Input
+	Stages   []Stage
+	Steps    []Step // declared steps by number; nil when any may be used
+	Vars     tasks.Vars
+	Play     []tasks.Keyword
+	Before   []Deployment
+	After    []Deployment
+	Ordering string
+	// IdenticalTasks is Each or Once.
+	IdenticalTasks string
+	Parallelism    int               // processes at once; 0: one per role
+	Forks          int               // hosts at once over all roles; 0: Ansible's own setting
+	Windows        []calendar.Window // when work may begin; none: at any time
+	Notify         []Notification
 }
 
 // Stage is a span of the upgrade that an operator may stop after.

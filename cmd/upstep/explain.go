@@ -73,7 +73,7 @@ func (a *app) explanation(x *planner.Explanation) {
 		for _, f := range s.WaveAfter {
 			a.printf("  not before %s: %s%s\n", f.Unit, f.Reason, parenthesised(f.Place))
 		}
-		a.waitings(slices.Concat(s.Preflight, s.Units, s.Rollback))
+		a.waitings(x.Service, slices.Concat(s.Preflight, s.Units, s.Rollback))
 	}
 	if len(x.DependsOn) > 0 {
 		a.printf("\ndepends on\n")
@@ -126,14 +126,30 @@ func roomText(list []planner.Disk) string {
 	return strings.Join(out, ", ")
 }
 
-// waitings lists units with a service's tasks.
-func (a *app) waitings(units []planner.Waiting) {
+// waitings lists units with a service's tasks, and with those that stand for such.
+func (a *app) waitings(service string, units []planner.Waiting) {
 	for _, u := range units {
 		a.printf("  %s\n", u.Unit)
 		for _, t := range u.Tasks {
 			a.printf("      - %s\n", t)
 		}
+		a.leftOut(service, u.LeftOut)
 		a.waits(u)
+	}
+}
+
+// leftOut lists tasks that identical ones stand for, as the service sees it.
+func (a *app) leftOut(service string, list []planner.LeftOut) {
+	for _, l := range list {
+		name := cmp.Or(l.Name, l.Task)
+		switch {
+		case l.Service == service && l.SameAs == service:
+			a.printf("      left out: %s (%s): %s is identical\n", name, at(l.Place), l.SameTask)
+		case l.Service == service:
+			a.printf("      left out: %s (%s): %s of %s is identical and stands for it\n", name, at(l.Place), l.SameTask, l.SameAs)
+		default:
+			a.printf("      %s stands for %s of %s, too (%s)\n", l.SameTask, l.Task, l.Service, at(l.Place))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -70,6 +71,9 @@ func (a *app) roleUnits(title string, units []planner.RoleUnit) {
 			held = append(held, text)
 		}
 		a.printf("  %s\n      %s\n", u.Unit, strings.Join(held, ", "))
+		for _, l := range u.LeftOut {
+			a.printf("      left out: %s of %s (%s): %s of %s is identical\n", cmp.Or(l.Name, l.Task), l.Service, at(l.Place), l.SameTask, l.SameAs)
+		}
 		a.waits(u.Waiting)
 	}
 }

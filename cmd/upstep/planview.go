@@ -53,6 +53,9 @@ func (a *app) planTable(p *planner.Plan, window string) {
 	a.rolesTable(p)
 	a.notes("ignored", p.Ignored)
 	a.notes("to know", p.Notes)
+	if n := p.LeftOut(); n > 0 {
+		a.printf("\n%s: an identical one of the role's step stands for each (identical_tasks: once)%s\n", leftOut(n), toldBy(p))
+	}
 	if n := stepOnly(p); n > 0 && p.Undo == "" {
 		a.printf("\n%s within steps only; `upstep explain SERVICE` tells which\n", ordering(n))
 	}
@@ -88,6 +91,21 @@ func preflightParts(p *planner.Plan) []string {
 		out = append(out, "room on "+strings.Join(room, ", "))
 	}
 	return out
+}
+
+func leftOut(n int) string {
+	if n == 1 {
+		return "1 task is left out"
+	}
+	return fmt.Sprintf("%d tasks are left out", n)
+}
+
+// toldBy names the command that tells more of a plan; there is none for a rollback.
+func toldBy(p *planner.Plan) string {
+	if p.Undo != "" {
+		return ""
+	}
+	return "; `upstep explain SERVICE` tells which"
 }
 
 func ordering(n int) string {
