@@ -4,11 +4,40 @@ import (
 	"slices"
 
 	"github.com/upstep/upstep/services"
+	"github.com/upstep/upstep/source"
 )
+
+// Crossing is a variable that a service uses and that only others register or set,
+// with nothing that orders them.
+type Crossing struct {
+	Variable string     `json:"variable"`
+	User     string     `json:"used_by"`
+	Setters  []string   `json:"set_by"`
+	Place    source.Pos `json:"place"`
+}
+
+// Crossings gives the variables that cross services of a world without a dependency,
+// by the services' names.
+func Crossings(w World) []Crossing {
+	b := &builder{World: w, sink: &source.Sink{}}
+	b.sort()
+	b.place()
+	var out []Crossing
+	b.crossings(func(c Crossing, _ []int) { out = append(out, c) })
+	return out
+}
 
 // variables warns where a service uses what only others register, and nothing orders
 // them.
 func (b *builder) variables() {
+	b.crossings(func(c Crossing, set []int) {
+		b.sink.Warnf(c.Place, "%s uses %q, which only %s, without depending on it", c.User, c.Variable, b.registers(set)).
+			WithHint("add depends_on: [" + c.Setters[0] + "] to " + c.User + "; " + c.Variable + " is set in " + b.Services[set[0]].Pos.File)
+	})
+}
+
+// crossings finds the variables that cross services, with the numbers of those that set them.
+func (b *builder) crossings(found func(c Crossing, set []int)) {
 	known := b.givenVariables()
 	setters := map[string][]int{}
 	for i := range b.Services {
@@ -30,9 +59,11 @@ func (b *builder) variables() {
 			if len(set) == 0 || slices.Contains(set, i) || slices.Contains(svc.Vars.Names, u.Name) || below.any(set) {
 				continue
 			}
-			setter := &b.Services[set[0]]
-			b.sink.Warnf(u.Pos, "%s uses %q, which only %s, without depending on it", svc.Name, u.Name, b.registers(set)).
-				WithHint("add depends_on: [" + setter.Name + "] to " + svc.Name + "; " + u.Name + " is set in " + setter.Pos.File)
+			c := Crossing{Variable: u.Name, User: svc.Name, Place: u.Pos}
+			for _, s := range set {
+				c.Setters = append(c.Setters, b.Services[s].Name)
+			}
+			found(c, set)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -10,11 +11,12 @@ import (
 // checker refuses what the library lets pass: duplicate and complex keys, merges of
 // what is no mapping, aliases that contain themselves or expand without end.
 type checker struct {
-	doc    *document
-	sink   *Sink
-	sizes  map[*yaml.Node]int // expanded size of every anchored node; 0 while inside it
-	deep   bool
-	failed bool
+	doc     *document
+	sink    *Sink
+	sizes   map[*yaml.Node]int // expanded size of every anchored node; 0 while inside it
+	deep    bool
+	failed  bool
+	foreign bool // what other readers let pass is a warning
 }
 
 func (c *checker) fail(n *yaml.Node, hint, format string, args ...any) {
@@ -68,7 +70,7 @@ func (c *checker) walk(n *yaml.Node, depth int) int {
 
 // tag reports a tag that Ansible cannot read. The file is read on: a tag hides nothing.
 func (c *checker) tag(n *yaml.Node) {
-	if n.Style&yaml.TaggedStyle == 0 || ansibleTag(n.ShortTag()) {
+	if c.foreign || n.Style&yaml.TaggedStyle == 0 || ansibleTag(n.ShortTag()) {
 		return
 	}
 	c.sink.Errorf(Pos{c.doc.name, n.Line, n.Column}, "Ansible knows no tag %s", n.ShortTag()).
@@ -105,6 +107,7 @@ func (c *checker) alias(n *yaml.Node) int {
 func (c *checker) keys(n *yaml.Node) bool {
 	const small = 16 // up to here comparing each with each is faster
 	var seen map[string]*yaml.Node
+	var again []*yaml.Node // keys that a later one of the same name replaces
 	if len(n.Content) > 2*small {
 		seen = make(map[string]*yaml.Node, len(n.Content)/2)
 	}
@@ -128,12 +131,31 @@ func (c *checker) keys(n *yaml.Node) bool {
 			for j := 0; j < i; j += 2 {
 				if o := n.Content[j]; o.Value == k.Value && o.Kind == yaml.ScalarNode {
 					first = o
-					break
+					if !c.foreign {
+						break
+					}
 				}
 			}
 		}
-		if first != nil {
+		if first != nil && c.foreign {
+			c.sink.Warnf(Pos{c.doc.name, first.Line, first.Column}, "key %q stands again in line %d, and that one counts", k.Value, n.Content[i].Line).
+				WithHint("remove one of the two")
+			again = append(again, first)
+		} else if first != nil {
 			c.fail(n.Content[i], fmt.Sprintf("it stands first in line %d; remove one of the two", first.Line), "duplicate key %q", k.Value)
+		}
+		if seen != nil && c.foreign {
+			seen[k.Value] = k
+		}
+	}
+	if len(again) > 0 {
+		c.doc.uncut = true // its lines hold what does not count
+		replaced := n.Content
+		n.Content = nil
+		for i := 0; i < len(replaced); i += 2 {
+			if !slices.Contains(again, deref(replaced[i])) {
+				n.Content = append(n.Content, replaced[i], replaced[i+1])
+			}
 		}
 	}
 	return true

@@ -29,7 +29,13 @@ type File struct {
 
 // Parse reads the one YAML document of a file. What is wrong goes to the sink; the
 // second result is false when there is nothing usable to go on with.
-func Parse(f File, sink *Sink) (Node, bool) {
+func Parse(f File, sink *Sink) (Node, bool) { return parse(f, sink, false) }
+
+// ParseForeign is Parse for files whose own readers are less strict, and which are not
+// the user's to mend: of a key that stands twice the later one counts, with a warning.
+func ParseForeign(f File, sink *Sink) (Node, bool) { return parse(f, sink, true) }
+
+func parse(f File, sink *Sink, foreign bool) (Node, bool) {
 	whole, ascii := Pos{File: f.Name}, isASCII(f.Text)
 	switch {
 	case len(f.Text) > maxFileBytes:
@@ -60,7 +66,7 @@ func Parse(f File, sink *Sink) (Node, bool) {
 		return Node{}, false
 	}
 	top := root.Content[0]
-	c := checker{doc: d, sink: sink}
+	c := checker{doc: d, sink: sink, foreign: foreign}
 	if c.walk(top, 0); c.failed {
 		return Node{}, false
 	}

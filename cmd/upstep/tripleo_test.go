@@ -17,8 +17,8 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
-// tripleo gives the folder of real TripleO templates.
-func tripleo(t *testing.T) string {
+// templates gives the folder of real TripleO templates.
+func templates(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("UPSTEP_THT_DIR")
 	if dir == "" {
@@ -43,7 +43,7 @@ func parsed(t *testing.T, path string) source.Node {
 // TestOcataTemplatesWithoutHeatFunctions reads the real service templates whose tasks
 // need no Heat function as they stand, over the real roles, plans and emits them.
 func TestOcataTemplatesWithoutHeatFunctions(t *testing.T) {
-	dir := tripleo(t)
+	dir := templates(t)
 	project := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(project, "services"), 0o755))
 	names := map[string]string{} // template -> service

@@ -1,0 +1,250 @@
+package heat
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/yaql"
+)
+
+// StackName is the name that templates see as their stack's.
+const StackName = "overcloud"
+
+// Stack is a template with the values of its parameters.
+type Stack struct {
+	engine    *Engine
+	template  *template
+	given     map[string]any // by its parent
+	values    map[string]any // parameters that were read
+	children  map[string]*Stack
+	deciding  map[string]bool
+	decisions map[string]bool
+}
+
+// Stack makes the stack of a type of the registry. It is nil for a type that is
+// nothing, and for one that could not be read, which was reported.
+func (e *Engine) Stack(name string, at source.Pos, given map[string]any) *Stack {
+	path, builtin, at := e.resolve(name, "", at)
+	if path == "" {
+		if builtin != None {
+			e.fail(at, "the registry has no "+builtin, "map it to a template or to "+None+" in an environment (-e)")
+		}
+		return nil
+	}
+	return e.open(path, at, given)
+}
+
+func (e *Engine) open(path string, at source.Pos, given map[string]any) *Stack {
+	t := e.template(path, at)
+	if t == nil {
+		return nil
+	}
+	return &Stack{engine: e, template: t, given: given}
+}
+
+// Template gives the name of the stack's template.
+func (s *Stack) Template() string { return s.template.name }
+
+// Output gives an output's value, and its declaration.
+func (s *Stack) Output(name string) (value any, declared source.Node, ok bool) {
+	out, ok := s.template.outputs[name]
+	if !ok {
+		return nil, source.Node{}, false
+	}
+	return s.value(out.Get("value")), out, true
+}
+
+// Value gives what stands at a place of the stack's template, to be evaluated.
+func (s *Stack) Value(n source.Node) any { return s.value(n) }
+
+func (s *Stack) value(n source.Node) *Value { return &Value{Node: n, stack: s} }
+
+// parameter gives a parameter's value.
+func (s *Stack) parameter(name string, at source.Pos) any {
+	switch name {
+	case "OS::stack_name":
+		return StackName
+	case "OS::stack_id", "OS::project_id":
+		return name
+	}
+	if v, ok := s.values[name]; ok {
+		return v
+	}
+	if s.values == nil {
+		s.values = map[string]any{}
+	}
+	s.values[name] = nil // while it is being found
+	s.values[name] = s.find(name, at)
+	return s.values[name]
+}
+
+func (s *Stack) find(name string, at source.Pos) any {
+	e := s.engine
+	var declared source.Node
+	ok := false
+	if s.template != nil {
+		declared, ok = s.template.parameters[name]
+	}
+	if v, given := s.given[name]; given {
+		if !ok || yaql.Open(v) != nil {
+			return e.cast(v, declared, at)
+		}
+	}
+	if v, given := e.given(name); given && (!ok || yaql.Open(v) != nil) {
+		e.note(name, e.defaults[name].Pos().File)
+		if !ok {
+			e.sink.Warnf(at, "parameter %s is not declared by this template; the environment's value is taken", name).
+				WithHint("declare it under parameters:")
+		}
+		return e.cast(v, declared, at)
+	}
+	if !ok {
+		e.fail(at, "parameter "+name+" is not declared by this template and has no value", undeclaredHint(name, s.template))
+		return nil
+	}
+	if d := declared.Get("default"); d.Exists() {
+		e.note(name, "default")
+		if d.Kind() == source.Null {
+			return nil
+		}
+		return e.cast(&Value{Node: d, stack: &Stack{engine: e}}, declared, at)
+	}
+	return e.absent(name, declared, at)
+}
+
+func undeclaredHint(name string, t *template) string {
+	if t == nil {
+		return ""
+	}
+	if hint := source.DidYouMean(name, sorted(t.parameters)); hint != "" {
+		return hint
+	}
+	return "declare it under parameters:, or set it in an environment (-e) under parameter_defaults:"
+}
+
+func (e *Engine) note(name, origin string) {
+	if e.used[name] == nil || origin != "default" {
+		e.used[name] = &Used{name, origin}
+	}
+}
+
+// absent is a parameter that is declared and has no value from anywhere.
+func (e *Engine) absent(name string, declared source.Node, at source.Pos) any {
+	kind := declared.Get("type").Text()
+	m := e.missing[name]
+	if m == nil {
+		m = &Missing{Name: name, Type: kind}
+		e.missing[name] = m
+	}
+	if p := declared.Pos(); !slices.ContainsFunc(m.At, func(q source.Pos) bool { return q.File == p.File }) {
+		m.At = append(m.At, p)
+	}
+	if e.placeholders {
+		e.note(name, "placeholder")
+		return Placeholder(name, kind)
+	}
+	e.broken++
+	return nil
+}
+
+// Placeholder is what stands for a parameter of a type that has no value.
+func Placeholder(name, kind string) any {
+	switch strings.ToLower(kind) {
+	case "number":
+		return int64(0)
+	case "boolean":
+		return false
+	case "json":
+		return yaql.NewMap()
+	case "comma_delimited_list":
+		return []any{}
+	}
+	for _, prefix := range []string{"Docker", "Container"} {
+		if i := strings.Index(name, prefix); i >= 0 && strings.Contains(name[i+len(prefix):], "Image") {
+			short := strings.NewReplacer("Docker", "", "Container", "", "Image", "").Replace(name)
+			return "192.168.24.1:8787/tripleo/centos-binary-" + strings.ToLower(short) + ":current-tripleo"
+		}
+	}
+	return "__" + name + "__"
+}
+
+// cast gives a parameter's value the type that is declared, as Heat does.
+// https://opendev.org/openstack/heat/src/branch/stable/train/heat/engine/parameters.py
+func (e *Engine) cast(v any, declared source.Node, at source.Pos) any {
+	open := yaql.Open(v)
+	switch strings.ToLower(declared.Get("type").Text()) {
+	case "string":
+		switch open.(type) {
+		case nil, string, []any, *yaql.Map:
+			return v
+		}
+		return text(open)
+	case "number":
+		s, is := open.(string)
+		if !is {
+			return v
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return n
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return f
+		}
+		if s == "" {
+			return v
+		}
+		e.fail(at, strconv.Quote(s)+" is no number, as the parameter's type says", "")
+	case "boolean":
+		switch strings.ToLower(text(open)) {
+		case "1", "t", "true", "on", "y", "yes":
+			return true
+		case "0", "f", "false", "off", "n", "no":
+			return false
+		case "", "none":
+			return v
+		}
+		e.fail(at, strconv.Quote(text(open))+" is no boolean, as the parameter's type says", "write true or false")
+	case "comma_delimited_list":
+		if s, is := open.(string); is {
+			out := []any{}
+			if s != "" {
+				for part := range strings.SplitSeq(s, ",") {
+					out = append(out, part)
+				}
+			}
+			return out
+		}
+	case "json":
+		if s, is := open.(string); is {
+			return e.parseJSON(s, at)
+		}
+	}
+	return v
+}
+
+func (e *Engine) parseJSON(s string, at source.Pos) any {
+	if strings.TrimSpace(s) == "" {
+		return yaql.NewMap()
+	}
+	sink := &source.Sink{}
+	n, ok := source.ParseForeign(source.File{Name: at.File, Text: []byte(s)}, sink)
+	if !ok {
+		e.fail(at, "the value of a parameter of type json is no JSON: "+firstOf(s), "")
+		return nil
+	}
+	return e.plain(n)
+}
+
+func firstOf(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// Description gives the template's description, on one line.
+func (s *Stack) Description() string {
+	return strings.Join(strings.Fields(s.template.root.Get("description").Text()), " ")
+}

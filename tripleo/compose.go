@@ -1,0 +1,158 @@
+package tripleo
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/upstep/upstep/heat"
+	"github.com/upstep/upstep/source"
+	"github.com/upstep/upstep/yaql"
+)
+
+// compose writes a task as upstep reads it: its steps as tags, of its condition what is
+// left, all else as the template has it. tagged tells whether the block around it
+// leaves naming the steps to its tasks.
+func (r *taskReader) compose(t *task, tagged bool) source.Node {
+	var pairs []source.Pair
+	tags, had := r.tagsOf(t, tagged && !t.split)
+	put := func(e heat.Entry) {
+		if tags.Exists() {
+			p := source.Pair{Key: e.Key, Name: "tags", Value: tags}
+			if e.Name != "tags" {
+				p.Key = source.Node{}
+			}
+			pairs = append(pairs, p)
+			tags = source.Node{}
+		}
+	}
+	_, hasTags := t.get("tags")
+	for _, e := range t.entries {
+		switch {
+		case e.Name == "tags":
+			put(e)
+			continue
+		case e.Name == "when":
+			if !hasTags {
+				put(e)
+			}
+			if left := r.left(t, e.Value); left.Exists() {
+				pairs = append(pairs, source.Pair{Key: e.Key, Name: e.Name, Value: left})
+			}
+			continue
+		case e.Name == block && !had:
+			put(heat.Entry{})
+		}
+		pairs = append(pairs, source.Pair{Key: e.Key, Name: e.Name, Value: r.part(t, e)})
+	}
+	put(heat.Entry{})
+	return source.MapOf(pairs, written(t.value))
+}
+
+// part writes a key's value: the tasks of a block one by one, all else as it is.
+func (r *taskReader) part(t *task, e heat.Entry) source.Node {
+	switch e.Name {
+	case block:
+		items := make([]source.Node, len(t.inner))
+		for i, it := range t.inner {
+			items[i] = r.compose(it, t.split)
+		}
+		return source.ListOf(items, written(e.Value))
+	case rescue, ensure:
+		if list, ok := yaql.Open(e.Value).([]any); ok && r.byTags {
+			items := make([]source.Node, len(list))
+			for i, it := range list {
+				items[i] = heat.Compose(it)
+				if inner := r.read(it, r.list.steps(), false); inner != nil {
+					items[i] = r.compose(inner, false)
+				}
+			}
+			return source.ListOf(items, written(e.Value))
+		}
+	}
+	return heat.Compose(e.Value)
+}
+
+// written gives the place of a value, so that comments around it are kept.
+func written(v any) source.Node {
+	if at, ok := v.(*heat.Value); ok {
+		return at.Written()
+	}
+	return source.Node{}
+}
+
+// tagsOf gives a task's tags: its own, and the steps where it is the one to name them;
+// the second result tells that it has either. TripleO runs what is common in every step.
+func (r *taskReader) tagsOf(t *task, naming bool) (source.Node, bool) {
+	own := t.tags
+	var steps []string
+	if r.byTags {
+		own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { n, is := stepNumber(w); return is && n > r.list.last })
+		if i := slices.Index(own, commonTag); i >= 0 {
+			own = slices.Delete(slices.Clone(own), i, i+1)
+			steps = stepWords(r.list.steps())
+		}
+	} else {
+		own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { _, is := stepNumber(w); return is || w == commonTag })
+		if naming {
+			steps = stepWords(t.steps)
+		}
+	}
+	for _, w := range steps {
+		if !slices.Contains(own, w) {
+			own = append(own, w)
+		}
+	}
+	v, has := t.get("tags")
+	switch {
+	case has && slices.Equal(own, t.tags):
+		return heat.Compose(v), true
+	case len(own) == 0:
+		return source.Node{}, false
+	case len(own) == 1:
+		return source.Of(own[0]), true
+	}
+	return source.Words(own), true
+}
+
+func stepWords(steps []int) []string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, "step"+strconv.Itoa(s))
+	}
+	return out
+}
+
+// left writes what is left of a task's conditions once its steps are named.
+func (r *taskReader) left(t *task, when any) source.Node {
+	var all []facts
+	for _, s := range t.steps {
+		all = append(all, facts{s, r.release})
+	}
+	var items []source.Node
+	changed := false
+	for _, w := range t.when {
+		if w.cond == nil {
+			items = append(items, heat.Compose(w.value))
+			continue
+		}
+		rest := w.cond.rest(all)
+		switch rest {
+		case w.cond.text:
+			items = append(items, heat.Compose(w.value))
+			continue
+		case "":
+		default:
+			items = append(items, source.Of(rest))
+		}
+		changed = true
+	}
+	switch {
+	case !changed:
+		return heat.Compose(when)
+	case len(items) == 0:
+		return source.Node{}
+	case len(items) == 1:
+		return items[0].Bare()
+	}
+	return source.ListOf(items, written(when))
+}
