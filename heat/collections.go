@@ -206,7 +206,7 @@ func put(v any, names []string, row []any) any {
 		}
 		for i, name := range names {
 			if strings.Contains(t, name) {
-				t = strings.ReplaceAll(t, name, inRepeat(row[i]))
+				t = strings.ReplaceAll(t, name, inText(row[i]))
 			}
 		}
 		return t
@@ -224,15 +224,6 @@ func put(v any, names []string, row []any) any {
 		return out
 	}
 	return v
-}
-
-func inRepeat(v any) string {
-	switch open := yaql.Open(v).(type) {
-	case []any, *yaql.Map:
-		return pythonJSON(Plain(open))
-	default:
-		return text(open)
-	}
 }
 
 // pythonJSON writes JSON as Python does: keys sorted, a space behind , and :.

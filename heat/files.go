@@ -94,9 +94,8 @@ func (f *Files) read(path string) (source.File, error) {
 
 func readFile(path string) ([]byte, error) {
 	data, err := source.ReadFile(os.DirFS(filepath.Dir(path)), filepath.Base(path))
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
 	}
 	return data, err
 }

@@ -325,8 +325,7 @@ func (c *call) yaql() any {
 	out, err := c.engine.eval(text, root)
 	if err != nil {
 		message := err.Error()
-		var e *yaql.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*yaql.Error](err); ok {
 			message = e.Message + " at " + excerpt(text, e.Offset)
 		}
 		c.engine.fail(at.Pos(), "yaql expression can't be evaluated: "+message, "expression: "+strings.Join(strings.Fields(text), " "))

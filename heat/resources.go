@@ -36,7 +36,7 @@ func (s *Stack) attribute(resource, attr string, path []any, at source.Pos) any 
 		return nil
 	case builtin == "OS::Heat::Value" && attr == "value":
 		properties := declared.Get("properties")
-		v := e.cast(s.value(properties.Get("value")), properties, at)
+		v := e.cast(s.kept(properties.Get("value")), properties, at)
 		return walk(v, path, nil)
 	case builtin == "OS::Heat::ResourceChain":
 		return s.chain(declared.Get("properties"), attr, path, at)
@@ -75,7 +75,7 @@ func (s *Stack) child(resource, file string, properties source.Node, at source.P
 	if s.children == nil {
 		s.children = map[string]*Stack{}
 	}
-	s.children[resource] = s.engine.open(file, at, given)
+	s.children[resource] = s.engine.open(file, at, given, s.depth+1)
 	return s.children[resource]
 }
 
@@ -89,7 +89,7 @@ func (s *Stack) chain(properties source.Node, attr string, path []any, at source
 	out := []any{}
 	for _, t := range types {
 		name, _ := yaql.Open(t).(string)
-		child := s.engine.Stack(name, at, given)
+		child := s.engine.stack(name, s.template.path, at, given, s.depth+1)
 		if child == nil {
 			out = append(out, nil)
 			continue

@@ -21,27 +21,40 @@ type Stack struct {
 	children  map[string]*Stack
 	deciding  map[string]bool
 	decisions map[string]bool
+	once      map[source.Node]*Value // outputs and values of resources, which are evaluated once
+	depth     int                    // how many templates it is nested in
 }
+
+// deepest is how far templates may nest; Heat's own limit is far lower.
+const deepest = 40
 
 // Stack makes the stack of a type of the registry. It is nil for a type that is
 // nothing, and for one that could not be read, which was reported.
 func (e *Engine) Stack(name string, at source.Pos, given map[string]any) *Stack {
-	path, builtin, at := e.resolve(name, "", at)
+	return e.stack(name, "", at, given, 0)
+}
+
+func (e *Engine) stack(name, from string, at source.Pos, given map[string]any, depth int) *Stack {
+	path, builtin, at := e.resolve(name, from, at)
 	if path == "" {
 		if builtin != None {
 			e.fail(at, "the registry has no "+builtin, "map it to a template or to "+None+" in an environment (-e)")
 		}
 		return nil
 	}
-	return e.open(path, at, given)
+	return e.open(path, at, given, depth)
 }
 
-func (e *Engine) open(path string, at source.Pos, given map[string]any) *Stack {
+func (e *Engine) open(path string, at source.Pos, given map[string]any, depth int) *Stack {
+	if depth > deepest {
+		e.fail(at, "templates nest deeper than "+strconv.Itoa(deepest), "break the circle of resources")
+		return nil
+	}
 	t := e.template(path, at)
 	if t == nil {
 		return nil
 	}
-	return &Stack{engine: e, template: t, given: given}
+	return &Stack{engine: e, template: t, given: given, depth: depth}
 }
 
 // Template gives the name of the stack's template.
@@ -53,7 +66,19 @@ func (s *Stack) Output(name string) (value any, declared source.Node, ok bool) {
 	if !ok {
 		return nil, source.Node{}, false
 	}
-	return s.value(out.Get("value")), out, true
+	return s.kept(out.Get("value")), out, true
+}
+
+// kept is value for what several ask for: it is evaluated once, and finds circles.
+func (s *Stack) kept(n source.Node) *Value {
+	if v, ok := s.once[n]; ok {
+		return v
+	}
+	if s.once == nil {
+		s.once = map[source.Node]*Value{}
+	}
+	s.once[n] = s.value(n)
+	return s.once[n]
 }
 
 // Value gives what stands at a place of the stack's template, to be evaluated.
@@ -111,7 +136,7 @@ func (s *Stack) find(name string, at source.Pos) any {
 		}
 		return e.cast(&Value{Node: d, stack: &Stack{engine: e}}, declared, at)
 	}
-	return e.absent(name, declared, at)
+	return e.absent(name, declared)
 }
 
 func undeclaredHint(name string, t *template) string {
@@ -131,7 +156,7 @@ func (e *Engine) note(name, origin string) {
 }
 
 // absent is a parameter that is declared and has no value from anywhere.
-func (e *Engine) absent(name string, declared source.Node, at source.Pos) any {
+func (e *Engine) absent(name string, declared source.Node) any {
 	kind := declared.Get("type").Text()
 	m := e.missing[name]
 	if m == nil {

@@ -37,11 +37,7 @@ func (c *call) replace() any {
 			c.fail(c.name+": the template has no "+name, "take the parameter out, or write str_replace")
 			return nil
 		}
-		value, ok := c.inText(val)
-		if !ok {
-			return nil
-		}
-		all = append(all, pair{name, value})
+		all = append(all, pair{name, inText(val)})
 	}
 	slices.SortFunc(all, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(len(b.name), len(a.name)), cmp.Compare(b.name, a.name))
@@ -61,14 +57,14 @@ func (c *call) replace() any {
 }
 
 // inText gives a value as it is put into a text: lists and mappings as JSON.
-func (c *call) inText(v any) (string, bool) {
+func inText(v any) string {
 	switch open := yaql.Open(v).(type) {
 	case nil:
-		return "", true
+		return ""
 	case []any, *yaql.Map:
-		return pythonJSON(Plain(open)), true
+		return pythonJSON(Plain(open))
 	default:
-		return text(open), true
+		return text(open)
 	}
 }
 
@@ -130,11 +126,7 @@ func (c *call) join() any {
 			return nil
 		}
 		for _, it := range list {
-			s, ok := c.inText(it)
-			if !ok {
-				return nil
-			}
-			parts = append(parts, s)
+			parts = append(parts, inText(it))
 		}
 	}
 	return strings.Join(parts, sep)
@@ -234,8 +226,7 @@ func (c *call) query() string {
 	}
 	var parts []string
 	for key, val := range m.All() {
-		s, _ := c.inText(val)
-		parts = append(parts, url.QueryEscape(text(key))+"="+url.QueryEscape(s))
+		parts = append(parts, url.QueryEscape(text(key))+"="+url.QueryEscape(inText(val)))
 	}
 	return "?" + strings.Join(parts, "&")
 }

@@ -133,7 +133,10 @@ func Place(v any) source.Pos {
 func Compose(v any) source.Node {
 	switch t := v.(type) {
 	case *Value:
-		if t.stack.pure(t.Node) {
+		switch {
+		case !t.Node.Exists():
+			return source.Of(nil)
+		case t.stack.pure(t.Node):
 			return t.Node
 		}
 		inner := t.Open()

@@ -41,7 +41,6 @@ type taskReader struct {
 	list    list
 	byTags  bool   // steps are selected by tags alone, as in Ocata
 	release string // of a fast-forward upgrade
-	where   string // the template, for people
 	sink    *source.Sink
 	notes   *notes
 }
