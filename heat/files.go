@@ -18,13 +18,16 @@ const installed = "/usr/share/openstack-tripleo-heat-templates"
 // names them as people do: from the folder of the templates, where they stand in it.
 type Files struct {
 	Root string         // the folder of the templates
+	Here string         // where people stand: other files are named from there
 	Vars map[string]any // what Jinja sources see: roles, networks
 }
 
-// name gives a file's name for people.
-func (f *Files) name(path string) string {
-	if rel, err := filepath.Rel(f.Root, path); err == nil && filepath.IsLocal(rel) {
-		return filepath.ToSlash(rel)
+// Name gives a file's name for people.
+func (f *Files) Name(path string) string {
+	for _, from := range []string{f.Root, f.Here} {
+		if rel, err := filepath.Rel(from, path); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
 	}
 	return path
 }
@@ -78,15 +81,15 @@ func (f *Files) read(path string) (source.File, error) {
 	at, vars := f.source(path)
 	data, err := readFile(at)
 	if err != nil {
-		return source.File{Name: f.name(at)}, err
+		return source.File{Name: f.Name(at)}, err
 	}
-	out := source.File{Name: f.name(at), Text: data}
+	out := source.File{Name: f.Name(at), Text: data}
 	if !strings.HasSuffix(at, ".j2.yaml") {
 		return out, nil
 	}
 	if out.Text, err = render(data, filepath.Dir(at), vars); err == nil {
 		// Lines are those of what was rendered, which TripleO's own tools write there too.
-		out.Name = strings.TrimSuffix(f.name(path), ".j2.yaml")
+		out.Name = strings.TrimSuffix(f.Name(path), ".j2.yaml")
 		out.Name = strings.TrimSuffix(out.Name, ".yaml") + ".yaml"
 	}
 	return out, err

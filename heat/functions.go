@@ -254,7 +254,7 @@ func (c *call) getFile() any {
 	path := c.engine.files.locate(name, c.template.path)
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) && c.engine.placeholders {
-		shown := c.engine.files.name(path)
+		shown := c.engine.files.Name(path)
 		c.engine.sink.Warnf(c.at.Pos(), "there is no file %s; a placeholder stands for its text", shown).WithHint("give the whole tree with --templates")
 		return "__" + shown + "__\n"
 	}

@@ -33,5 +33,5 @@ func HeatFunction(v source.Node) (name string, is bool) {
 // NeedsImport reports a Heat function where only plain YAML is read.
 func NeedsImport(at source.Node, name string, sink *source.Sink) {
 	sink.Errorf(at.Pos(), "Heat function %s is not evaluated here", name).
-		WithHint("write the value itself, as it stands in what `openstack overcloud config download` writes")
+		WithHint("upstep import tripleo evaluates templates; or write the value itself")
 }

@@ -119,7 +119,7 @@ func TestWhatIsNotThereHasNoTasks(t *testing.T) {
 }
 
 func TestHeatFunctionsAreLeftToTheImport(t *testing.T) {
-	const how = " is not evaluated here\n  hint: write the value itself, as it stands in what `openstack overcloud config download` writes"
+	const how = " is not evaluated here\n  hint: upstep import tripleo evaluates templates; or write the value itself"
 	text := "- name: a\n  command: {str_replace: {template: x}}\n  vars: {v: {get_param: X}}\n  tags: step1\n" +
 		"- get_attr: [a, b]\n- name: b\n  block:\n    - name: c\n      command: {get_param: Y}\n    - {list_concat: []}\n  rescue:\n    - shell: {if: [a, b]}\n  tags: step2\n"
 	for heat, want := range map[bool]string{

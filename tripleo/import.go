@@ -3,6 +3,7 @@
 package tripleo
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +73,7 @@ type importer struct {
 	options  Options
 	sink     *source.Sink
 	engine   *heat.Engine
+	files    *heat.Files
 	roles    []role
 	lists    []list
 	byTags   bool
@@ -112,8 +114,12 @@ func Import(o Options, sink *source.Sink) *Project {
 	if len(im.roles) == 0 {
 		return nil
 	}
-	files := &heat.Files{Root: root, Vars: map[string]any{"roles": data, "networks": networks}}
-	im.engine = heat.NewEngine(files, o.Placeholders, sink)
+	here, err := os.Getwd()
+	if err != nil {
+		here = "/"
+	}
+	im.files = &heat.Files{Root: root, Here: here, Vars: map[string]any{"roles": data, "networks": networks}}
+	im.engine = heat.NewEngine(im.files, o.Placeholders, sink)
 	if !im.engine.AddEnvironment(filepath.Join(root, "overcloud-resource-registry-puppet.yaml")) {
 		return nil
 	}
@@ -267,12 +273,16 @@ func (im *importer) reportMissing() {
 		for _, at := range m.At {
 			where = append(where, at.Short())
 		}
+		verb := " want it"
+		if len(where) == 1 {
+			verb = " wants it"
+		}
 		const most = 4
 		more := ""
 		if len(where) > most {
 			where, more = where[:most], " and others"
 		}
-		im.sink.Errorf(m.At[0], "parameter %s (%s) has neither a default nor a value; %s%s want it", m.Name, m.Type, strings.Join(where, ", "), more).
+		im.sink.Errorf(m.At[0], "parameter %s (%s) has neither a default nor a value; %s%s", m.Name, m.Type, strings.Join(where, ", "), more+verb).
 			WithHint("set it in an environment (-e FILE: parameter_defaults: {" + m.Name + ": ...}), or give --placeholders")
 	}
 }

@@ -2,6 +2,7 @@ package tripleo
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -306,7 +307,7 @@ func (b *builder) summary(hops []*hop) Summary {
 // rolesFile writes roles.yaml.
 func (b *builder) rolesFile() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# The roles of %s, with the services that have tasks.\n", b.options.RolesData)
+	fmt.Fprintf(&out, "# The roles of %s, with the services that have tasks.\n", b.shown(b.options.RolesData))
 	for _, r := range b.roles {
 		if len(r.services) == 0 {
 			continue
@@ -333,10 +334,28 @@ func (b *builder) rolesFile() string {
 	return out.String()
 }
 
+// shown names a file in what is written, where no path of the machine belongs.
+func (b *builder) shown(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Base(path)
+	}
+	if name := b.files.Name(abs); !filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Base(path)
+}
+
 // upgradeFile writes upgrade.yaml.
 func (b *builder) upgradeFile(hops []*hop) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Imported from tripleo-heat-templates by upstep import tripleo --workflow %s.\n", b.options.Workflow)
+	for i, e := range b.options.Environments {
+		if i == 0 {
+			out.WriteString("# Environments, later ones win:\n")
+		}
+		fmt.Fprintf(&out, "# - %s\n", b.shown(e))
+	}
 	fmt.Fprintf(&out, "name: TripleO %s\n", b.options.Workflow)
 	order := []string{preRolling, batches, control, nonControl}
 	for _, r := range b.roles {

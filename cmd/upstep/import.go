@@ -173,7 +173,7 @@ func (a *app) writeProject(ctx context.Context, out string, p *tripleo.Project, 
 	in := imported{Summary: p.Summary, Problems: found}
 	own := &app{dir: dir, stdout: a.stdout, stderr: a.stderr}
 	if len(p.Summary.Releases) > 0 {
-		own.services = filepath.Join(dir, "releases", p.Summary.Releases[0])
+		own.services = filepath.Join("releases", p.Summary.Releases[0])
 	}
 	world, sink, err := own.read(ctx)
 	if err != nil {
@@ -244,12 +244,16 @@ func (a *app) importTable(f importFlags, in imported) {
 		a.printf("\nvariables that cross services without a dependency\n")
 		t = newTable()
 		for _, c := range in.Crossing {
-			t.AppendRow(table.Row{c.Variable, c.User + " uses what " + shortened(c.Setters, 3) + " sets"})
+			t.AppendRow(table.Row{c.Variable, "used by " + c.User, "set by " + shortened(c.Setters, 3)})
 		}
 		a.printTable(t)
 	}
 	a.parametersTable(in.Parameters)
-	a.printf("\nnext: upstep plan -C %s\n", pathWord(a.path(f.out)))
+	hop := ""
+	if len(in.Releases) > 0 {
+		hop = " --services releases/" + in.Releases[0]
+	}
+	a.printf("\nnext: upstep plan -C %s%s\n", pathWord(a.path(f.out)), hop)
 }
 
 // parametersTable prints the parameters that shaped tasks: first what was given, then
