@@ -31,6 +31,7 @@ lint: ## golangci-lint, installed once where it is missing
 bench: build ## ratios from one run
 	go build -o bin/bench ./bench
 	bin/bench
+	@if [ -d "$${UPSTEP_THT_DIR:-../shared/tripleo}" ]; then bin/bench -tripleo "$${UPSTEP_THT_DIR:-../shared/tripleo}"; else echo "no TripleO templates (UPSTEP_THT_DIR names a folder with ocata/ and train/): import is not measured"; fi
 	@scripts/benchrun
 
 soak: deps newansible build ## the long proofs in full

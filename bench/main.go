@@ -33,6 +33,7 @@ func main() {
 	most := flag.Int("most", 10000, "largest number of services")
 	lab := flag.String("lab", "", "inventory of hosts h1 to h5: measure runs on them instead")
 	many := flag.Int("many", 0, "measure upstep's own processor time in a run on this many hosts, all of them this machine, instead")
+	tht := flag.String("tripleo", "", "measure importing, planning and emitting the templates of the releases in this folder instead")
 	address := flag.String("load", "", "send requests to this address until a signal comes, and tell what became of them, instead")
 	rate := flag.Int("rate", 40, "with -load: requests a second")
 	flag.Parse()
@@ -40,6 +41,8 @@ func main() {
 	switch {
 	case *address != "":
 		err = send(*address, *rate)
+	case *tht != "":
+		err = measureImport(*upstep, *tht, *rounds)
 	case *many > 0:
 		err = measureMany(*upstep, *many)
 	case *lab != "":

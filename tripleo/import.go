@@ -46,7 +46,7 @@ type Summary struct {
 	Steps      []int         `json:"steps"`
 	Parameters []heat.Used   `json:"parameters"`
 	Dead       int           `json:"dead_tasks"`
-	Templates  int           `json:"templates_read"`
+	Files      []string      `json:"files_read"` // as named to people, in the order in which they were read
 	Releases   []string      `json:"releases,omitempty"`
 }
 

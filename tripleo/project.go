@@ -274,7 +274,10 @@ func (b *builder) complete(h *hop, hops []*hop) {
 }
 
 func (b *builder) summary(hops []*hop) Summary {
-	s := Summary{Workflow: b.options.Workflow, Parameters: b.engine.Used(), Dead: b.notes.Dead, Templates: len(b.engine.Read()), Releases: b.releases}
+	s := Summary{Workflow: b.options.Workflow, Parameters: b.engine.Used(), Dead: b.notes.Dead, Releases: b.releases}
+	for _, f := range b.engine.Read() {
+		s.Files = append(s.Files, f.Name)
+	}
 	names := map[string]bool{}
 	for _, h := range hops {
 		for _, d := range h.defs {
