@@ -50,6 +50,9 @@ func (r *taskReader) compose(t *task, tagged bool) source.Node {
 
 // part writes a key's value: the tasks of a block one by one, all else as it is.
 func (r *taskReader) part(t *task, e heat.Entry) source.Node {
+	if n, ok := t.parts[e.Name]; ok {
+		return n
+	}
 	switch e.Name {
 	case block:
 		items := make([]source.Node, len(t.inner))
@@ -58,18 +61,40 @@ func (r *taskReader) part(t *task, e heat.Entry) source.Node {
 		}
 		return source.ListOf(items, written(e.Value))
 	case rescue, ensure:
-		if list, ok := yaql.Open(e.Value).([]any); ok && r.byTags {
+		if list, ok := yaql.Open(e.Value).([]any); ok {
 			items := make([]source.Node, len(list))
 			for i, it := range list {
-				items[i] = heat.Compose(it)
-				if inner := r.read(it, r.list.steps(), false); inner != nil {
-					items[i] = r.compose(inner, false)
-				}
+				items[i] = r.aside(it, t.steps)
 			}
 			return source.ListOf(items, written(e.Value))
 		}
 	}
 	return heat.Compose(e.Value)
+}
+
+// aside writes a task of rescue or always, which goes with every step of its block.
+func (r *taskReader) aside(v any, steps []int) source.Node {
+	entries, ok := heat.Entries(v)
+	if !ok {
+		return heat.Compose(v)
+	}
+	t := &task{value: v, entries: entries, steps: steps}
+	for _, e := range entries {
+		switch e.Name {
+		case "when":
+			t.when = conditions(e.Value)
+		case "tags":
+			t.tags = words(e.Value)
+		case block:
+			list, _ := yaql.Open(e.Value).([]any)
+			items := make([]source.Node, len(list))
+			for i, it := range list {
+				items[i] = r.aside(it, steps)
+			}
+			t.parts = map[string]source.Node{block: source.ListOf(items, written(e.Value))}
+		}
+	}
+	return r.compose(t, false)
 }
 
 // written gives the place of a value, so that comments around it are kept.

@@ -28,6 +28,8 @@ type task struct {
 	steps   []int
 	inner   []*task // the tasks of its block; those of rescue and always go with them
 	split   bool    // the tasks of its block are not all in the same steps
+
+	parts map[string]source.Node // keys that are written already
 }
 
 // item is one condition of a task.

@@ -145,6 +145,7 @@ var (
 	reversed   = regexp.MustCompile(`^` + literal + `\s*(==|!=|<=|>=|<|>)\s*` + subject + `$`)
 	membership = regexp.MustCompile(`^` + subject + `\s+(in|not\s+in)\s+[\[(]\s*((?:["']?[A-Za-z0-9_]+["']?\s*,?\s*)*)[\])]$`)
 	aWord      = regexp.MustCompile(`[A-Za-z0-9_]+`)
+	asInt      = regexp.MustCompile(`step\s*\|\s*int`)
 )
 
 // operand reads what stands between and, or, not. Parentheses that do not pair in
@@ -252,13 +253,13 @@ func (c *condition) rest(all []facts) string {
 	if c.surely(all, always) {
 		return ""
 	}
-	if c.op != "and" && c.op != "or" {
-		return c.text
+	if c.op == "" {
+		return c.asNumber()
 	}
 	var left []string
 	dropped := false
 	for _, p := range c.parts {
-		if c.op == "and" && p.surely(all, always) || c.op == "or" && p.surely(all, never) {
+		if c.op == "and" && p.surely(all, always) || c.op == "or" && p.surely(all, never) { // of not, neither: it would be sure itself
 			dropped = true
 			continue
 		}
@@ -274,7 +275,22 @@ func (c *condition) rest(all []facts) string {
 	if !dropped {
 		return c.text
 	}
+	if c.op == "not" {
+		return "not (" + left[0] + ")"
+	}
 	return strings.Join(left, " "+c.op+" ")
+}
+
+// asNumber gives a comparison of the step that holds for a number: the step is one
+// here, and a text in TripleO.
+func (c *condition) asNumber() string {
+	if c.of != "step" || asInt.MatchString(c.text) && !strings.ContainsAny(c.text, `'"`) {
+		return c.text
+	}
+	if strings.HasSuffix(c.cmp, "in") {
+		return "step|int " + c.cmp + " [" + strings.Join(c.want, ", ") + "]"
+	}
+	return "step|int " + c.cmp + " " + c.want[0]
 }
 
 // surely tells whether a condition that hangs on the step or the release has one

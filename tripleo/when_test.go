@@ -42,6 +42,9 @@ func TestStepsAreReadOutOfConditions(t *testing.T) {
 		"x not in y":                                     {[]int{0, 1, 2, 3, 4, 5}, "x not in y"},
 		"first_step|int == 2":                            {[]int{0, 1, 2, 3, 4, 5}, "first_step|int == 2"},
 		"step.x == 2":                                    {[]int{0, 1, 2, 3, 4, 5}, "step.x == 2"},
+		"a or step == '2'":                               {[]int{0, 1, 2, 3, 4, 5}, "a or step|int == 2"},
+		"a or not step in ['2', '3']":                    {[]int{0, 1, 2, 3, 4, 5}, "a or not (step|int in [2, 3])"},
+		"a or (step == 2 and b)":                         {[]int{0, 1, 2, 3, 4, 5}, "a or step|int == 2 and b"},
 		"false":                                          {[]int{0, 1, 2, 3, 4, 5}, "false"},
 	} {
 		c := parseCondition(text)
