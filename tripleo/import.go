@@ -131,13 +131,17 @@ func Import(o Options, sink *source.Sink) *Project {
 	}
 	im.survey()
 	p := im.project()
-	if p.Summary.Tasks == 0 && !sink.Failed() {
+	if p.Summary.Tasks == 0 {
+		if sink.Failed() {
+			return nil
+		}
 		var names []string
 		for _, l := range im.lists {
 			names = append(names, l.name)
 		}
 		sink.Errorf(source.Pos{File: o.Templates}, "no service of these roles has tasks for the workflow %s", o.Workflow).
 			WithHint("it reads " + strings.Join(names, ", ") + "; --workflow chooses other lists")
+		return nil
 	}
 	return p
 }
@@ -224,7 +228,9 @@ func (im *importer) evaluate(r *role, s service, given map[string]any) *placemen
 	}
 	if p.name == "" {
 		p.name = strings.ToLower(s.typeName[strings.LastIndex(s.typeName, ":")+1:])
-		im.sink.Warnf(declared.Pos(), "the template says no service_name; it is called %s", p.name).WithHint("write service_name: NAME under outputs.role_data.value")
+		if len(p.lists) > 0 {
+			im.sink.Warnf(declared.Pos(), "the template says no service_name; it is called %s", p.name).WithHint("write service_name: NAME under outputs.role_data.value")
+		}
 	}
 	return p
 }
