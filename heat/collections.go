@@ -1,8 +1,10 @@
 package heat
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/yaql"
@@ -10,7 +12,7 @@ import (
 
 // concat is list_concat and list_concat_unique; null counts as an empty list.
 func (c *call) concat() any {
-	args := c.args(1, 0)
+	args := c.args(0, 0)
 	out := []any{}
 	var seen []any
 	for _, a := range args {
@@ -19,8 +21,14 @@ func (c *call) concat() any {
 			c.misuse(c.name + ": [LIST, LIST, ...]")
 			return nil
 		}
+		if !c.engine.work(len(list), c.at.Pos()) {
+			return nil
+		}
 		for _, it := range list {
 			if c.name == "list_concat_unique" {
+				if !c.engine.work(len(seen), c.at.Pos()) {
+					return nil
+				}
 				p := Plain(it)
 				if slices.ContainsFunc(seen, func(o any) bool { return yaql.Equal(o, p) }) {
 					continue
@@ -39,11 +47,11 @@ func (c *call) filter() any {
 	if args == nil {
 		return nil
 	}
+	if !truth(args[0]) || !truth(args[1]) {
+		return args[1]
+	}
 	values, ok := yaql.Open(args[0]).([]any)
 	list, is := yaql.Open(args[1]).([]any)
-	if yaql.Open(args[1]) == nil {
-		return nil
-	}
 	if !ok || !is {
 		c.misuse("filter: [VALUES, LIST]")
 		return nil
@@ -77,41 +85,66 @@ func (c *call) mapMerge() any {
 	return out
 }
 
+// shaped tells a list or a mapping, which can be no key.
+func shaped(open any) bool {
+	switch open.(type) {
+	case []any, *yaql.Map:
+		return true
+	}
+	return false
+}
+
+// mappingOf gives a mapping; null counts as an empty one.
+func mappingOf(v any) (*yaql.Map, bool) {
+	switch t := yaql.Open(v).(type) {
+	case nil:
+		return yaql.NewMap(), true
+	case *yaql.Map:
+		return t, true
+	}
+	return yaql.NewMap(), false
+}
+
 // mapReplace replaces keys and values of a mapping.
 func (c *call) mapReplace() any {
 	args := c.args(2, 2)
 	if args == nil {
 		return nil
 	}
-	m, ok := yaql.Open(args[0]).(*yaql.Map)
-	how, is := yaql.Open(args[1]).(*yaql.Map)
-	if yaql.Open(args[0]) == nil {
-		return yaql.NewMap()
+	m, ok := mappingOf(args[0])
+	how, is := mappingOf(args[1])
+	keys, values := yaql.NewMap(), yaql.NewMap()
+	for name, val := range how.All() {
+		p, fits := mappingOf(val)
+		switch is = is && fits; name {
+		case "keys":
+			keys = p
+		case "values":
+			values = p
+		default:
+			is = false
+		}
 	}
 	if !ok || !is {
 		c.misuse("map_replace: [MAPPING, {keys: {OLD: NEW}, values: {OLD: NEW}}]")
 		return nil
 	}
-	part := func(name string) *yaql.Map {
-		v, _ := how.Get(name)
-		if p, ok := yaql.Open(v).(*yaql.Map); ok {
-			return p
-		}
-		return yaql.NewMap()
-	}
-	keys, values := part("keys"), part("values")
 	out := yaql.NewMap()
 	for key, val := range m.All() {
-		if to, ok := keys.Get(key); ok {
-			key = yaql.Open(to)
-			if _, taken := m.Get(key); taken {
+		if to, ok := keys.Get(key); ok && yaql.Open(to) != nil {
+			was := key
+			if key = yaql.Open(to); shaped(key) {
+				c.misuse("map_replace: [MAPPING, {keys: {OLD: NEW}, values: {OLD: NEW}}]")
+				return nil
+			}
+			_, taken := m.Get(key)
+			_, again := out.Get(key)
+			if taken && key != was || again {
 				c.fail("map_replace: key "+text(key)+" is there already", "give the key another name")
 				return nil
 			}
 		}
-		switch open := yaql.Open(val).(type) {
-		case []any, *yaql.Map:
-		default:
+		if open := yaql.Open(val); !shaped(open) {
 			if to, ok := values.Get(open); ok {
 				val = to
 			}
@@ -124,90 +157,132 @@ func (c *call) mapReplace() any {
 // repeat writes a template once for every combination of its lists, or, without
 // permutations, once for each position in them.
 func (c *call) repeat() any {
-	const form = "repeat: {template: ..., for_each: {NAME: LIST}}"
+	const form = "repeat: {template: ..., for_each: {NAME: [TEXT, ...]}}"
 	lists, ok := yaql.Open(c.field("for_each")).(*yaql.Map)
-	template := c.node.Get("template")
-	if !ok || !template.Exists() || lists.Len() == 0 {
+	template, together, known := c.node.Get("template"), false, true
+	if p := c.node.Get("permutations"); p.Exists() && c.template.version >= "2017-09-01" {
+		var permutations bool
+		permutations, known = p.Scalar().(bool)
+		together = !permutations
+	}
+	if !ok || !known || !template.Exists() || lists.Len() == 0 {
 		c.misuse(form)
 		return nil
 	}
 	var names []string
-	var values [][]any
+	var values [][]string
 	for key, val := range lists.All() {
-		var list []any
-		switch open := yaql.Open(val).(type) {
-		case []any:
-			list = open
-		case *yaql.Map:
-			list = open.Keys()
-		case nil:
-		default:
+		list, ok := texts(val, !together && c.template.version >= "2016-10-14")
+		if !ok {
 			c.misuse(form)
 			return nil
 		}
 		names, values = append(names, text(key)), append(values, list)
 	}
-	together := false
-	if p := c.node.Get("permutations"); p.Exists() {
-		together = yaql.Open(c.value(p)) == false
-	}
-	rows, ok := combine(values, together)
+	body := Plain(c.value(template))
+	rows, ok := combine(values, together, size(body))
 	if !ok {
 		c.fail("repeat: too many combinations, or lists of different lengths", "give lists of the same length with permutations: false")
 		return nil
 	}
 	out := []any{}
-	body := Plain(c.value(template))
 	for _, row := range rows {
 		out = append(out, put(body, names, row))
 	}
 	return out
 }
 
+// texts gives the texts to repeat for: of a list, or the keys of a mapping. null is none.
+func texts(v any, mappings bool) (out []string, ok bool) {
+	var list []any
+	switch open := yaql.Open(v).(type) {
+	case []any:
+		list, out = open, []string{}
+	case *yaql.Map:
+		if list, out = open.Keys(), []string{}; !mappings {
+			return nil, false
+		}
+	case nil:
+	default:
+		return nil, false
+	}
+	for _, it := range list {
+		s, is := yaql.Open(it).(string)
+		if !is {
+			return nil, false
+		}
+		out = append(out, s)
+	}
+	return out, true
+}
+
+// size counts the values in a value, and what its texts hold beyond a line.
+func size(v any) int {
+	n := 1
+	switch t := v.(type) {
+	case string:
+		n += len(t) / 80
+	case []any:
+		for _, it := range t {
+			n += size(it)
+		}
+	case *yaql.Map:
+		for _, val := range t.All() {
+			n += size(val)
+		}
+	}
+	return n
+}
+
 // combine gives every combination of values, the last list turning fastest, or the
-// values by position.
-func combine(lists [][]any, together bool) (rows [][]any, ok bool) {
-	const most = 1 << 16
+// values by position. What would make too much of a template of a size is not ok.
+func combine(lists [][]string, together bool, size int) (rows [][]string, ok bool) {
+	const most = 1 << 18
 	if together {
-		for i := range lists[0] {
-			var row []any
+		shortest, longest, given := 1<<30, 0, 0
+		for _, l := range lists {
+			if shortest = min(shortest, len(l)); l == nil {
+				continue // null takes no part in the comparison, and leaves nothing to repeat
+			}
+			if given++; given > 1 && len(l) != longest {
+				return nil, false
+			}
+			longest = len(l)
+		}
+		for i := range shortest {
+			var row []string
 			for _, l := range lists {
-				if len(l) != len(lists[0]) {
-					return nil, false
-				}
 				row = append(row, l[i])
 			}
 			rows = append(rows, row)
 		}
-		return rows, true
+		return rows, len(rows)*size <= most
 	}
-	rows = [][]any{nil}
+	total := 1
 	for _, l := range lists {
-		var next [][]any
+		if total *= len(l); total*size > most {
+			return nil, slices.ContainsFunc(lists, func(l []string) bool { return len(l) == 0 })
+		}
+	}
+	rows = [][]string{nil}
+	for _, l := range lists {
+		var next [][]string
 		for _, row := range rows {
 			for _, v := range l {
 				next = append(next, append(slices.Clone(row), v))
 			}
 		}
-		if rows = next; len(rows) > most {
-			return nil, false
-		}
+		rows = next
 	}
 	return rows, true
 }
 
-// put replaces names by values, in keys too; a text that is nothing but a name becomes
-// the value itself.
-func put(v any, names []string, row []any) any {
+// put replaces names by values, in keys too, one name after the other.
+func put(v any, names, row []string) any {
 	switch t := v.(type) {
 	case string:
-		if i := slices.Index(names, t); i >= 0 {
-			return row[i]
-		}
 		for i, name := range names {
-			if strings.Contains(t, name) {
-				t = strings.ReplaceAll(t, name, inText(row[i]))
-			}
+			t = strings.ReplaceAll(t, name, row[i])
 		}
 		return t
 	case []any:
@@ -237,7 +312,7 @@ func pythonJSON(v any) string {
 		case bool:
 			b.WriteString(strings.ToLower(text(t)))
 		case string:
-			b.WriteString(source.JSONString(t))
+			b.WriteString(ascii(t))
 		case []any:
 			b.WriteByte('[')
 			for i, it := range t {
@@ -257,7 +332,7 @@ func pythonJSON(v any) string {
 				if i > 0 {
 					b.WriteString(", ")
 				}
-				b.WriteString(source.JSONString(key) + ": ")
+				b.WriteString(ascii(key) + ": ")
 				write(values[key])
 			}
 			b.WriteByte('}')
@@ -266,5 +341,23 @@ func pythonJSON(v any) string {
 		}
 	}
 	write(v)
+	return b.String()
+}
+
+// ascii writes a text for JSON as Python does, with nothing above ASCII in it.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, r := range source.JSONString(s) {
+		switch {
+		case r < 0x7f:
+			b.WriteRune(r)
+		case r == 0x7f:
+			b.WriteByte(0x7f)
+		default:
+			for _, u := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, "\\u%04x", u)
+			}
+		}
+	}
 	return b.String()
 }

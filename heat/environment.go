@@ -1,8 +1,10 @@
 package heat
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/upstep/upstep/source"
@@ -22,9 +24,12 @@ type Engine struct {
 	registry     map[string]mapping
 	globs        []string // keys of registry with a *, in their order
 	defaults     map[string]source.Node
-	merged       map[string]any // values that several environments add to
-	broken       int            // problems so far; what follows from one is not told as another
+	topLevel     map[string]source.Node // parameters: of environments, which no nested template sees
+	merged       map[string]any         // values that several environments add to
+	broken       int                    // problems so far; what follows from one is not told as another
 	quiet        bool
+	watching     int // how many Watch are under way
+	worked       int
 	missing      map[string]*Missing
 	used         map[string]*Used
 	pureness     map[source.Node]bool
@@ -47,7 +52,8 @@ type Missing struct {
 // Used is a parameter that was read while evaluating: what it was, and where from.
 type Used struct {
 	Name   string `json:"name"`
-	Origin string `json:"from"` // the file that gave it, or "default", "placeholder"
+	Origin string `json:"from"`             // the file that gave it, or "default", "placeholder"
+	Hidden bool   `json:"hidden,omitempty"` // the template hides it: it is a secret
 }
 
 // NewEngine makes an engine. What is wrong goes to the sink; with placeholders a
@@ -55,7 +61,7 @@ type Used struct {
 func NewEngine(files *Files, placeholders bool, sink *source.Sink) *Engine {
 	return &Engine{
 		files: files, sink: sink, placeholders: placeholders, templates: map[string]*template{}, registry: map[string]mapping{},
-		defaults: map[string]source.Node{}, merged: map[string]any{}, missing: map[string]*Missing{}, used: map[string]*Used{},
+		defaults: map[string]source.Node{}, topLevel: map[string]source.Node{}, merged: map[string]any{}, missing: map[string]*Missing{}, used: map[string]*Used{},
 		pureness: map[source.Node]bool{}, expressions: map[string]*yaql.Expression{},
 	}
 }
@@ -83,18 +89,35 @@ func (e *Engine) AddEnvironment(path string) bool {
 			WithHint("its keys are resource_registry, parameter_defaults and parameters")
 		return false
 	}
+	for key := range root.Pairs() {
+		if known := sections(); !slices.Contains(known, key.Text()) {
+			e.sink.Warnf(key.Pos(), "an environment has no section %s; it is not read", key.Text()).WithHint(cmp.Or(source.DidYouMean(key.Text(), known), "its sections are "+strings.Join(known, ", ")))
+		}
+	}
 	e.addRegistry(root.Get("resource_registry"), path)
 	strategies := root.Get("parameter_merge_strategies")
-	for _, section := range []string{"parameter_defaults", "parameters"} {
+	for key, value := range root.Get("parameters").Pairs() {
+		e.topLevel[key.Text()] = value
+	}
+	for _, section := range []string{"parameters", "parameter_defaults"} {
 		values := root.Get(section)
 		if k := values.Kind(); k != source.Map && k != source.Missing && k != source.Null {
 			e.sink.Errorf(values.Pos(), "%s must be a mapping, not %s", section, k).WithHint("write NAME: value below it")
+		}
+		if section == "parameters" {
+			continue
 		}
 		for key, value := range values.Pairs() {
 			e.addParameter(key.Text(), value, strategies)
 		}
 	}
 	return true
+}
+
+// sections are what an environment may hold.
+// https://docs.openstack.org/heat/train/template_guide/environment.html
+func sections() []string {
+	return []string{"resource_registry", "parameter_defaults", "parameters", "parameter_merge_strategies", "encrypted_param_names", "event_sinks"}
 }
 
 func (e *Engine) addRegistry(registry source.Node, path string) {
@@ -236,7 +259,7 @@ func (e *Engine) fail(at source.Pos, message, hint string) {
 	if e.quiet {
 		return
 	}
-	e.quiet = true
+	e.quiet = e.watching > 0
 	e.sink.Errorf(at, "%s", message).WithHint(hint)
 }
 
@@ -244,9 +267,28 @@ func (e *Engine) fail(at source.Pos, message, hint string) {
 func (e *Engine) Watch(f func()) bool {
 	before := e.broken
 	e.quiet = false
+	e.watching++
 	f()
+	e.watching--
 	e.quiet = false
 	return e.broken == before
+}
+
+// mostWork is how many values an engine opens, and how many bytes its functions write: many
+// times what the largest tree of templates takes.
+const mostWork = 1 << 26
+
+// work counts what is done, so that values made of each other many times over end.
+func (e *Engine) work(n int, at source.Pos) bool {
+	if e.worked > mostWork {
+		e.broken++
+		return false
+	}
+	if e.worked += n; e.worked > mostWork {
+		e.fail(at, "the templates make too much: this value is where evaluating them was given up", "look for values that hold each other several times")
+		return false
+	}
+	return true
 }
 
 // Missing gives the parameters without a value, sorted by name.
@@ -296,4 +338,19 @@ func (e *Engine) Setting(name string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// TopLevel gives what the environments set a parameter of the whole deployment to, which
+// no nested template sees.
+func (e *Engine) TopLevel(name string) (any, bool) {
+	if n, ok := e.topLevel[name]; ok {
+		return e.plain(n), true
+	}
+	return e.given(name)
+}
+
+// Forget forgets what the environments so far set a parameter to.
+func (e *Engine) Forget(name string) {
+	delete(e.defaults, name)
+	delete(e.merged, name)
 }

@@ -18,10 +18,14 @@ type call struct {
 	name string
 	at   source.Node // the whole {name: argument}
 	node source.Node
+
+	asked bool // it stands in a condition
 }
 
+func (c *call) value(n source.Node) *Value { return &Value{Node: n, stack: c.Stack, asked: c.asked} }
+
 // function tells whether a mapping is a call of a function that the template's version has.
-func (s *Stack) function(n source.Node) (name string, arg source.Node, is bool) {
+func (s *Stack) function(n source.Node, deciding bool) (name string, arg source.Node, is bool) {
 	if s.template == nil { // a value of an environment
 		return "", source.Node{}, false
 	}
@@ -32,30 +36,53 @@ func (s *Stack) function(n source.Node) (name string, arg source.Node, is bool) 
 		}
 		name, arg = key.Text(), val
 	}
-	since, known := functionSince(name)
-	if count == 0 || !known || version(s.template.root.Get("heat_template_version")) < since {
+	if count == 0 {
 		return "", source.Node{}, false
 	}
-	return name, arg, true
+	if deciding && decides(name, s.template.version) {
+		return name, arg, true
+	}
+	since, known := functionSince(name)
+	return name, arg, known && s.template.version >= since
 }
 
 // functionSince gives the version of templates from which a function is one; before,
 // a mapping with such a key is an ordinary value (setup: {filter: ...}).
-// https://docs.openstack.org/heat/train/template_guide/hot_spec.html
+// https://opendev.org/openstack/heat/src/branch/stable/train/heat/engine/hot/template.py
 func functionSince(name string) (string, bool) {
 	switch name {
-	case "get_param", "get_attr", "get_file", "get_resource", "str_replace", "list_join", "repeat", "digest", "str_split", "map_merge",
-		"resource_facade", "yaql", "map_replace", "if", "equals", "not", "and", "or":
+	case "get_param", "get_attr", "get_file", "get_resource", "str_replace", "list_join", "resource_facade":
 		return "", true
+	case "repeat", "digest":
+		return "2015-04-30", true
+	case "str_split":
+		return "2015-10-15", true
+	case "map_merge":
+		return "2016-04-08", true
+	case "yaql", "map_replace", "if":
+		return "2016-10-14", true
 	case "filter", "str_replace_strict":
 		return "2017-02-24", true
-	case "make_url", "list_concat", "list_concat_unique", "contains":
+	case "make_url", "list_concat", "list_concat_unique", "contains", "str_replace_vstrict":
 		return "2017-09-01", true
-	case "str_replace_vstrict":
-		return "2018-03-02", true
 	}
 	return "", false
 }
+
+// decides tells whether a function may stand in a condition, where others are mistakes.
+// equals, not, and, or are functions there alone: elsewhere they are ordinary keys.
+func decides(name, version string) bool {
+	switch name {
+	case "get_param", "equals", "not", "and", "or":
+		return true
+	case "yaql", "contains":
+		return version >= "2017-09-01"
+	}
+	return false
+}
+
+// nullable is the version from which an if may have no third part.
+const nullable = "2021-04-16"
 
 // version gives a template's version as a date, which orders them.
 func version(declared source.Node) string {
@@ -68,10 +95,14 @@ func version(declared source.Node) string {
 		return "2017-09-01"
 	case "queens":
 		return "2018-03-02"
+	case "rocky":
+		return "2018-08-31"
+	case "wallaby":
+		return nullable
 	case "":
 		return "9"
 	default:
-		return v // a date, or rocky and wallaby, which sort behind them
+		return v // a date
 	}
 }
 
@@ -91,7 +122,7 @@ func (s *Stack) pure(n source.Node) bool {
 		if known, ok := s.engine.pureness[n]; ok {
 			return known
 		}
-		_, _, is := s.function(n)
+		_, _, is := s.function(n, false)
 		if !is {
 			for _, val := range n.Pairs() {
 				if is = !s.pure(val); is {
@@ -112,17 +143,25 @@ func (s *Stack) omitted(n source.Node) bool {
 	if n.Kind() != source.Map {
 		return false
 	}
-	name, arg, is := s.function(n)
-	if !is || name != "if" || arg.Len() != 2 {
+	name, arg, is := s.function(n, false)
+	if !is || name != "if" || s.template.version < nullable || arg.Len() != 2 && arg.Len() != 3 {
 		return false
 	}
 	items := arg.Items()
-	return !s.condition(s.value(items[0]), items[0].Pos())
+	if holds := s.condition(s.ask(items[0]), items[0].Pos()); holds {
+		return s.omitted(items[1])
+	}
+	return len(items) == 2 || s.omitted(items[2])
 }
 
 // apply evaluates a function. What it gives may be a Value that is not opened yet.
-func (s *Stack) apply(name string, at, arg source.Node) any {
-	c := call{s, name, at, arg}
+func (v *Value) apply(name string, arg source.Node) any {
+	s := v.stack
+	c := call{s, name, v.Node, arg, v.asked}
+	if v.asked && !decides(name, s.template.version) {
+		c.fail("Heat takes no "+name+" in a condition", "write equals, not, and, or, get_param, or, since pike, yaql and contains")
+		return nil
+	}
 	switch name {
 	case "get_param":
 		return c.getParam()
@@ -131,14 +170,14 @@ func (s *Stack) apply(name string, at, arg source.Node) any {
 	case "get_file":
 		return c.getFile()
 	case "get_resource":
-		return text(s.value(arg))
+		return c.reference()
 	case "if":
 		return c.choose()
 	case "equals":
 		args := c.args(2, 2)
 		return args != nil && equal(args[0], args[1])
 	case "not":
-		return !s.condition(s.value(arg), arg.Pos())
+		return c.not()
 	case "and", "or":
 		return c.all()
 	case "contains":
@@ -191,7 +230,16 @@ func snippet(n source.Node) string {
 
 // args gives the arguments of a function that takes a list of low to high of them.
 func (c *call) args(low, high int) []any {
-	list, ok := yaql.Open(c.value(c.node)).([]any)
+	var list []any
+	ok := true
+	switch c.name {
+	case "list_join", "filter", "contains", "equals", "get_attr": // Heat takes these apart before it evaluates them
+		for _, it := range c.node.Items() {
+			list = append(list, c.value(it))
+		}
+	default:
+		list, ok = yaql.Open(c.value(c.node)).([]any)
+	}
 	if !ok || len(list) < low || high > 0 && len(list) > high {
 		c.misuse(c.name + ": [...] with " + count(low, high))
 		return nil
@@ -215,20 +263,28 @@ func (c *call) field(name string) *Value {
 }
 
 func (c *call) getParam() any {
-	if c.node.Kind() == source.Scalar {
-		return c.parameter(c.node.Text(), c.at.Pos())
+	var args []any
+	switch arg := yaql.Open(c.value(c.node)).(type) {
+	case []any:
+		args = arg
+	case string:
+		args = []any{arg}
 	}
-	args := c.args(1, 0)
-	if args == nil {
+	if len(args) == 0 {
+		c.misuse("get_param: NAME, or [NAME, KEY, ...]")
 		return nil
 	}
 	name, ok := yaql.Open(args[0]).(string)
-	if !ok {
+	if !ok || name == "" {
 		c.misuse("get_param: [NAME, KEY, ...]")
 		return nil
 	}
 	// A path that leads nowhere gives an empty text: heat/engine/hot/functions.py, GetParam.
-	return walk(c.parameter(name, c.at.Pos()), args[1:], "")
+	path := args[1:]
+	for i, step := range path {
+		path[i] = yaql.Open(step)
+	}
+	return walk(c.parameter(name, c.at.Pos()), path, true)
 }
 
 func (c *call) getAttr() any {
@@ -265,13 +321,34 @@ func (c *call) getFile() any {
 	return string(data)
 }
 
+// reference is get_resource, which gives a resource's name where nothing runs yet.
+func (c *call) reference() any {
+	name, ok := yaql.Open(c.value(c.node)).(string)
+	if !ok {
+		c.misuse("get_resource: RESOURCE")
+		return nil
+	}
+	if _, ok := c.resource(name, c.at.Pos()); !ok {
+		return nil
+	}
+	return name
+}
+
+func (c *call) not() bool {
+	if k := c.node.Kind(); k == source.Null || k == source.List {
+		c.misuse("not: CONDITION")
+		return false
+	}
+	return !c.condition(c.ask(c.node), c.node.Pos())
+}
+
 func (c *call) choose() any {
 	items := c.node.Items()
-	if len(items) != 2 && len(items) != 3 {
+	if len(items) != 3 && (len(items) != 2 || c.template.version < nullable) {
 		c.misuse("if: [CONDITION, VALUE, OTHER]")
 		return nil
 	}
-	if c.condition(c.value(items[0]), items[0].Pos()) {
+	if c.condition(c.ask(items[0]), items[0].Pos()) {
 		return c.value(items[1])
 	}
 	if len(items) == 2 {
@@ -283,12 +360,12 @@ func (c *call) choose() any {
 // all decides and and or, which look no further than they must.
 func (c *call) all() bool {
 	items := c.node.Items()
-	if len(items) == 0 {
+	if len(items) < 2 {
 		c.misuse(c.name + ": [CONDITION, CONDITION, ...]")
 		return false
 	}
 	return c.name == "or" == slices.ContainsFunc(items, func(n source.Node) bool {
-		return c.condition(c.value(n), n.Pos()) == (c.name == "or")
+		return c.condition(c.ask(n), n.Pos()) == (c.name == "or")
 	})
 }
 
@@ -298,12 +375,10 @@ func (c *call) contains(args []any) bool {
 	switch in := yaql.Open(args[1]).(type) {
 	case []any:
 		return slices.ContainsFunc(in, func(v any) bool { return equal(v, args[0]) })
-	case *yaql.Map:
-		_, ok := in.Get(yaql.Open(args[0]))
-		return ok
 	case string:
-		s, ok := yaql.Open(args[0]).(string)
-		return ok && strings.Contains(in, s)
+		if s, ok := yaql.Open(args[0]).(string); ok {
+			return strings.Contains(in, s)
+		}
 	}
 	c.misuse("contains: [VALUE, LIST]")
 	return false
@@ -314,6 +389,12 @@ func (c *call) yaql() any {
 		c.misuse("yaql: {expression: EXPRESSION, data: DATA}")
 		return nil
 	}
+	for key := range c.node.Pairs() {
+		if k := key.Text(); k != "expression" && k != "data" {
+			c.misuse("yaql: {expression: EXPRESSION, data: DATA}")
+			return nil
+		}
+	}
 	at := c.node.Get("expression")
 	text, ok := yaql.Open(c.value(at)).(string)
 	if !ok {
@@ -321,7 +402,10 @@ func (c *call) yaql() any {
 		return nil
 	}
 	root := yaql.NewMap()
-	root.Set("data", c.field("data"))
+	root.Set("data", yaql.NewMap())
+	if d := c.node.Get("data"); d.Exists() {
+		root.Set("data", c.value(d))
+	}
 	out, err := c.engine.eval(text, root)
 	if err != nil {
 		message := err.Error()

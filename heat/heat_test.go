@@ -39,17 +39,17 @@ func stackOf(t *testing.T, root string, placeholders bool) (*Engine, *Stack, *so
 
 func jsonOf(v any) string { return pythonJSON(Plain(v)) }
 
-const head = `heat_template_version: rocky
+const head = `heat_template_version: wallaby
 parameters:
   Text: {type: string, default: abc}
   Number: {type: number, default: '7'}
-  Yes: {type: boolean, default: 'on'}
+  Flag: {type: boolean, default: 'on'}
   Truth: {type: string, default: true}
   List: {type: comma_delimited_list, default: 'a,b,c'}
   Empty: {type: comma_delimited_list, default: ''}
   Map: {type: json, default: {x: {y: deep}, l: [10, 20]}}
   Json: {type: json, default: '{"k": [1, 2]}'}
-  Nil: {type: string, default: null}
+  Named: {type: boolean, default: true}
   Given: {type: string, default: own}
   Set: {type: string, default: own}
   Both: {type: json, default: {}}
@@ -58,7 +58,7 @@ conditions:
   is_abc: {equals: [{get_param: Text}, abc]}
   is_not: {not: is_abc}
   either: {or: [is_not, {equals: [1, 1]}]}
-  all: {and: [is_abc, either, {get_param: Yes}]}
+  all: {and: [is_abc, either, {get_param: Flag}]}
 resources:
   Child: {type: ./child.yaml, properties: {Name: {get_param: Text}, Unset: null}}
   Mapped: {type: "OS::Test::Mapped"}
@@ -85,6 +85,7 @@ parameters:
   Name: {type: string}
   Unset: {type: string, default: by default}
 outputs:
+  silent: {condition: {equals: [1, 2]}, value: 1}
   role_data:
     value: {name: {get_param: Name}, unset: {get_param: Unset}, tasks: [{a: 1}, {b: {get_param: Name}}]}
 `,
@@ -106,27 +107,29 @@ func TestFunctions(t *testing.T) {
 	for body, want := range map[string]string{
 		`{get_param: Text}`:                                `"abc"`,
 		`{get_param: Number}`:                              `7`,
-		`{get_param: Yes}`:                                 `true`,
+		`{get_param: Flag}`:                                `true`,
 		`{get_param: Truth}`:                               `"True"`,
 		`{get_param: List}`:                                `["a", "b", "c"]`,
 		`{get_param: Empty}`:                               `[]`,
 		`{get_param: [Map, x, y]}`:                         `"deep"`,
 		`{get_param: [Map, l, 1]}`:                         `20`,
 		`{get_param: [Map, no, way]}`:                      `""`,
-		`{get_param: [Text, no]}`:                          `""`,
+		`{get_param: [Text, none]}`:                        `""`,
 		`{get_param: [Json, k, 0]}`:                        `1`,
-		`{get_param: Nil}`:                                 `null`,
+		`{if: [{get_param: Named}, 1, 2]}`:                 `1`,
 		`{get_param: Given}`:                               `"from above"`,
 		`{get_param: Set}`:                                 `"by environment"`,
 		`{get_param: 'OS::stack_name'}`:                    `"overcloud"`,
 		`{get_param: [Map, {get_param: Both}]}`:            `""`,
 		`{get_attr: [Child, role_data, name]}`:             `"abc"`,
-		`{get_attr: [Child, role_data, unset]}`:            `"by default"`,
+		`{get_attr: [Child, role_data, unset]}`:            `""`,
+		`{get_attr: [Mapped, role_data, unset]}`:           `"by default"`,
+		`{get_attr: [Child, silent]}`:                      `null`,
 		`{get_attr: [Child, role_data, tasks]}`:            `[{"a": 1}, {"b": "abc"}]`,
 		`{get_attr: [Child, role_data, missing]}`:          `null`,
 		`{get_attr: [Mapped, role_data, name]}`:            `"everyone"`,
 		`{get_attr: [Nothing, anything]}`:                  `null`,
-		`{get_attr: [Gone, role_data]}`:                    `null`,
+		`{if: [is_not, {get_attr: [Gone, role_data]}, 1]}`: `1`,
 		`{get_attr: [Value, value, a, 0, b]}`:              `"c"`,
 		`{get_attr: [Chain, role_data, name]}`:             `["chained", null]`,
 		`{get_file: text.txt}`:                             `"line\n"`,
@@ -134,7 +137,7 @@ func TestFunctions(t *testing.T) {
 		`{if: [is_not, yes, {get_param: Text}]}`:           `"abc"`,
 		`{if: [all, 1, 2]}`:                                `1`,
 		`{if: [{not: {equals: [1, 1.0]}}, 1, 2]}`:          `2`,
-		`{if: [{get_param: Yes}, 1, 2]}`:                   `1`,
+		`{if: [{get_param: Flag}, 1, 2]}`:                  `1`,
 		`{if: [{contains: [b, {get_param: List}]}, 1, 2]}`: `1`,
 		`{a: {if: [is_not, 1]}, b: {if: [is_abc, 2]}}`:     `{"b": 2}`,
 		`[{if: [is_not, 1]}, 2]`:                           `[2]`,
@@ -152,9 +155,8 @@ func TestFunctions(t *testing.T) {
 		`{digest: [md5, abc]}`:                                                          `"900150983cd24fb0d6963f7d28e17f72"`,
 		`{digest: [sha256, '']}`:                                                        `"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`,
 		`{make_url: {scheme: http, host: '::1', port: 80, path: a b, query: {q: x y}, username: u, password: 'p@'}}`:                      `"http://u:p%40@[::1]:80/a%20b?q=x+y"`,
-		`{repeat: {template: {'%n%': '%n%/%m%'}, for_each: {'%n%': [1, 2], '%m%': [x, y]}}}`:                                              `[{"1": "1/x"}, {"1": "1/y"}, {"2": "2/x"}, {"2": "2/y"}]`,
+		`{repeat: {template: {'%n%': '%n%/%m%'}, for_each: {'%n%': ['1', '2'], '%m%': [x, y]}}}`:                                          `[{"1": "1/x"}, {"1": "1/y"}, {"2": "2/x"}, {"2": "2/y"}]`,
 		`{repeat: {template: '%n%%m%', for_each: {'%n%': [a, b], '%m%': [x, y]}, permutations: false}}`:                                   `["ax", "by"]`,
-		`{repeat: {template: {v: '%n%'}, for_each: {'%n%': [{a: 1}]}}}`:                                                                   `[{"v": {"a": 1}}]`,
 		`{yaql: {expression: '$.data.a + $.data.b', data: {a: [1], b: {get_param: List}}}}`:                                               `[1, "a", "b", "c"]`,
 		`{yaql: {expression: 'concat($.data.rightSplit(separator => ":", maxSplits => 1)[0], ":pcmklatest")', data: {get_param: Image}}}`: `"registry:5000/ns/web:pcmklatest"`,
 		`{name: x, setup: {filter_by: a}, not_a_call: {get_param: Text, and: more}}`:                                                      `{"name": "x", "not_a_call": {"and": "more", "get_param": "Text"}, "setup": {"filter_by": "a"}}`,
@@ -177,6 +179,9 @@ func TestWhatCannotBeEvaluatedIsReportedOnceWithItsPlace(t *testing.T) {
 		`{get_attr: [Server, name]}`:                          "main.yaml:33:7: attribute name of Server (OS::Nova::Server) is known only in a running cloud\n  hint: map the type to a template in an environment (-e), or give --placeholders",
 		`{get_attr: [Self, value]}`:                           "main.yaml:29:55: this value is made of itself\n  hint: break the circle of get_attr or get_param",
 		`{get_file: none.txt}`:                                "main.yaml:33:7: cannot read the file none.txt: no such file or directory\n  hint: the path is taken from the template's folder",
+		`{get_attr: [Gone, role_data]}`:                       "main.yaml:33:7: resource Gone is not there, as its condition does not hold\n  hint: ask the same condition here: if: [CONDITION, VALUE, OTHER]",
+		`{if: [{str_split: [a, b]}, 1, 2]}`:                   "main.yaml:33:13: Heat takes no str_split in a condition\n  hint: write equals, not, and, or, get_param, or, since pike, yaql and contains",
+		`{repeat: {template: a, for_each: {a: [1]}}}`:         "main.yaml:33:7: repeat can't be evaluated: {\"repeat\":{\"template\":\"a\",\"for_each\":{\"a\":[1]}}}\n  hint: write repeat: {template: ..., for_each: {NAME: [TEXT, ...]}}",
 		`{if: [is_abd, 1, 2]}`:                                "main.yaml:33:13: the template has no condition is_abd\n  hint: did you mean \"is_abc\"?",
 		`{if: [is_abc]}`:                                      "main.yaml:33:7: if can't be evaluated: {\"if\":[\"is_abc\"]}\n  hint: write if: [CONDITION, VALUE, OTHER]",
 		`{str_replace: {template: a}}`:                        "main.yaml:33:7: str_replace can't be evaluated: {\"str_replace\":{\"template\":\"a\"}}\n  hint: write str_replace: {template: TEXT, params: {NAME: VALUE}}",
@@ -343,7 +348,7 @@ func FuzzTemplate(f *testing.F) {
 		if !ok {
 			return
 		}
-		s := &Stack{engine: e, template: &template{path: filepath.Join(root, "main.yaml"), name: "main.yaml", root: n, parameters: fields(n.Get("parameters")), resources: fields(n.Get("resources")), conditions: fields(n.Get("conditions")), outputs: fields(n.Get("outputs"))}}
+		s := &Stack{engine: e, template: newTemplate(filepath.Join(root, "main.yaml"), "main.yaml", n)}
 		whole := e.Watch(func() {
 			if v, _, ok := s.Output("out"); ok {
 				Plain(v)

@@ -1,6 +1,7 @@
 package heat
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,8 @@ type Stack struct {
 	given     map[string]any // by its parent
 	values    map[string]any // parameters that were read
 	children  map[string]*Stack
+	chains    map[string][]*Stack
+	failed    map[string]bool
 	deciding  map[string]bool
 	decisions map[string]bool
 	once      map[source.Node]*Value // outputs and values of resources, which are evaluated once
@@ -66,6 +69,9 @@ func (s *Stack) Output(name string) (value any, declared source.Node, ok bool) {
 	if !ok {
 		return nil, source.Node{}, false
 	}
+	if c := out.Get("condition"); c.Exists() && !s.condition(s.ask(c), c.Pos()) {
+		return nil, out, true
+	}
 	return s.kept(out.Get("value")), out, true
 }
 
@@ -86,6 +92,23 @@ func (s *Stack) Value(n source.Node) any { return s.value(n) }
 
 func (s *Stack) value(n source.Node) *Value { return &Value{Node: n, stack: s} }
 
+// remember notes of what is evaluated once whether it could be: who asks again is told
+// no problem a second time, but has to know that the value is not whole.
+func (s *Stack) remember(what string, f func()) {
+	before := s.engine.broken
+	f()
+	if s.engine.broken == before {
+		return
+	}
+	if s.failed == nil {
+		s.failed = map[string]bool{}
+	}
+	s.failed[what] = true
+}
+
+// ask gives what stands at a place where a condition does.
+func (s *Stack) ask(n source.Node) *Value { return &Value{Node: n, stack: s, asked: true} }
+
 // parameter gives a parameter's value.
 func (s *Stack) parameter(name string, at source.Pos) any {
 	switch name {
@@ -95,13 +118,16 @@ func (s *Stack) parameter(name string, at source.Pos) any {
 		return name
 	}
 	if v, ok := s.values[name]; ok {
+		if s.failed["get_param "+name] {
+			s.engine.broken++
+		}
 		return v
 	}
 	if s.values == nil {
 		s.values = map[string]any{}
 	}
 	s.values[name] = nil // while it is being found
-	s.values[name] = s.find(name, at)
+	s.remember("get_param "+name, func() { s.values[name] = s.find(name, at) })
 	return s.values[name]
 }
 
@@ -112,12 +138,14 @@ func (s *Stack) find(name string, at source.Pos) any {
 	if s.template != nil {
 		declared, ok = s.template.parameters[name]
 	}
-	if v, given := s.given[name]; given {
-		if !ok || yaql.Open(v) != nil {
-			return e.cast(v, declared, at)
-		}
+	given, isGiven := s.given[name]
+	switch {
+	case isGiven && ok && yaql.Open(given) == nil: // null is no value, and is not none either
+		return nothing(declared.Get("type").Text())
+	case isGiven:
+		return e.cast(e.property(given, declared, at), declared, at)
 	}
-	if v, given := e.given(name); given && (!ok || yaql.Open(v) != nil) {
+	if v, set := e.given(name); set && (!ok || yaql.Open(v) != nil) {
 		e.note(name, e.defaults[name].Pos().File)
 		if !ok {
 			e.sink.Warnf(at, "parameter %s is not declared by this template; the environment's value is taken", name).
@@ -129,15 +157,85 @@ func (s *Stack) find(name string, at source.Pos) any {
 		e.fail(at, "parameter "+name+" is not declared by this template and has no value", undeclaredHint(name, s.template))
 		return nil
 	}
-	if d := declared.Get("default"); d.Exists() {
+	if d := declared.Get("default"); d.Exists() && d.Kind() != source.Null {
 		e.note(name, "default")
-		if d.Kind() == source.Null {
-			return nil
-		}
-		return e.cast(&Value{Node: d, stack: &Stack{engine: e}}, declared, at)
+		return e.cast(e.plain(d), declared, at)
 	}
 	return e.absent(name, declared)
 }
+
+// nothing is what a nested template's parameter is when its property is null.
+// heat/engine/properties.py: Property.get_value.
+func nothing(kind string) any {
+	switch kind {
+	case "number":
+		return int64(0)
+	case "boolean":
+		return false
+	case "json":
+		return yaql.NewMap()
+	case "comma_delimited_list":
+		return []any{}
+	}
+	return ""
+}
+
+// property gives what a parent passes the shape in which it arrives as a parameter.
+// heat/engine/properties.py, heat/engine/resources/template_resource.py: child_params.
+func (e *Engine) property(v any, declared source.Node, at source.Pos) any {
+	kind := declared.Get("type").Text()
+	ok := true
+	switch open := yaql.Open(v).(type) {
+	case string:
+		if kind == "boolean" {
+			ok = strings.EqualFold(open, "true") || strings.EqualFold(open, "false")
+		}
+	case bool:
+		ok = kind != "json" && kind != "comma_delimited_list"
+	case int64:
+		ok = kind == "number" || kind == "string"
+	case float64:
+		ok = kind == "number"
+	case []any:
+		if kind == "comma_delimited_list" {
+			return e.joined(open, at)
+		}
+		ok = kind == "json"
+	case *yaql.Map:
+		ok = kind == "json"
+	}
+	if !ok && kind != "" {
+		e.fail(at, "the value that "+declared.Pos().Short()+" is given is no "+kind+": "+snippetOf(v), "give a value of the type that the nested template declares")
+	}
+	return v
+}
+
+// joined takes a list through the text with commas that Heat passes it as.
+func (e *Engine) joined(list []any, at source.Pos) any {
+	var parts []string
+	for i, it := range list {
+		switch open := yaql.Open(it).(type) {
+		case nil:
+			parts = append(parts, "")
+			continue
+		case string:
+			parts = append(parts, open)
+			continue
+		case *yaql.Map:
+			if _, all := yaql.Open(list[0]).(*yaql.Map); all {
+				for key, val := range open.All() {
+					parts = append(parts, ".member."+strconv.Itoa(i)+"."+text(key)+"="+text(val))
+				}
+				continue
+			}
+		}
+		e.fail(at, "a comma_delimited_list passed to a nested template holds "+snippetOf(it)+", which is no text", "put it in quotes")
+		return nil
+	}
+	return strings.Join(parts, ",")
+}
+
+func snippetOf(v any) string { return firstOf(inText(v)) }
 
 func undeclaredHint(name string, t *template) string {
 	if t == nil {
@@ -151,7 +249,7 @@ func undeclaredHint(name string, t *template) string {
 
 func (e *Engine) note(name, origin string) {
 	if e.used[name] == nil || origin != "default" {
-		e.used[name] = &Used{name, origin}
+		e.used[name] = &Used{Name: name, Origin: origin}
 	}
 }
 
@@ -199,63 +297,71 @@ func Placeholder(name, kind string) any {
 // https://opendev.org/openstack/heat/src/branch/stable/train/heat/engine/parameters.py
 func (e *Engine) cast(v any, declared source.Node, at source.Pos) any {
 	open := yaql.Open(v)
-	switch strings.ToLower(declared.Get("type").Text()) {
+	if open == nil {
+		return nil // it was reported
+	}
+	s, isText := open.(string)
+	switch kind := declared.Get("type").Text(); kind {
 	case "string":
-		switch open.(type) {
-		case nil, string, []any, *yaql.Map:
+		if isText {
 			return v
 		}
 		return text(open)
 	case "number":
-		s, is := open.(string)
-		if !is {
+		switch open.(type) {
+		case int64, float64, bool:
 			return v
 		}
-		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if n, ok := number(s); ok {
 			return n
 		}
-		if f, err := strconv.ParseFloat(s, 64); err == nil {
-			return f
-		}
-		if s == "" {
-			return v
-		}
-		e.fail(at, strconv.Quote(s)+" is no number, as the parameter's type says", "")
+		e.fail(at, firstOf(inText(open))+" is no number, as the parameter's type says", "")
+		return nil
 	case "boolean":
-		switch strings.ToLower(text(open)) {
+		switch strings.ToLower(strings.TrimSpace(text(open))) {
 		case "1", "t", "true", "on", "y", "yes":
 			return true
 		case "0", "f", "false", "off", "n", "no":
 			return false
-		case "", "none":
-			return v
 		}
-		e.fail(at, strconv.Quote(text(open))+" is no boolean, as the parameter's type says", "write true or false")
+		e.fail(at, firstOf(inText(open))+" is no boolean, as the parameter's type says", "write true or false")
+		return nil
 	case "comma_delimited_list":
-		if s, is := open.(string); is {
-			out := []any{}
-			if s != "" {
-				for part := range strings.SplitSeq(s, ",") {
-					out = append(out, part)
-				}
+		out := []any{}
+		list, is := open.([]any)
+		switch {
+		case is:
+			for _, it := range list {
+				out = append(out, text(it))
 			}
-			return out
+		case !isText:
+			e.fail(at, firstOf(inText(open))+" is no list, as the parameter's type says", "write a text with commas, or a list")
+		case s != "":
+			for part := range strings.SplitSeq(s, ",") {
+				out = append(out, part)
+			}
 		}
+		return out
 	case "json":
-		if s, is := open.(string); is {
+		if isText {
 			return e.parseJSON(s, at)
 		}
+	case "":
+		if declared.Exists() {
+			e.fail(declared.Pos(), "the parameter says no type", "write type: string, number, boolean, json or comma_delimited_list")
+		}
+	default:
+		e.fail(declared.Get("type").Pos(), "Heat has no type "+kind, source.DidYouMean(kind, []string{"string", "number", "boolean", "json", "comma_delimited_list"}))
 	}
 	return v
 }
 
 func (e *Engine) parseJSON(s string, at source.Pos) any {
-	if strings.TrimSpace(s) == "" {
-		return yaql.NewMap()
+	if s == "" {
+		return ""
 	}
-	sink := &source.Sink{}
-	n, ok := source.ParseForeign(source.File{Name: at.File, Text: []byte(s)}, sink)
-	if !ok {
+	n, ok := source.ParseForeign(source.File{Name: at.File, Text: []byte(s)}, &source.Sink{})
+	if !ok || !json.Valid([]byte(s)) {
 		e.fail(at, "the value of a parameter of type json is no JSON: "+firstOf(s), "")
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"encoding/hex"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/upstep/upstep/yaql"
 )
@@ -29,31 +29,45 @@ func (c *call) replace() any {
 	var all []pair
 	for key, val := range params.All() {
 		name := text(key)
-		if name == "" {
-			c.misuse(form + ", none of the names empty")
+		if c.name == "str_replace_vstrict" && inText(val) == "" || c.name == "str_replace_vstrict" && empty(val) {
+			c.fail(c.name+": "+name+" has no value", "give it one, or write str_replace_strict")
 			return nil
 		}
-		if c.name != "str_replace" && !strings.Contains(template, name) {
-			c.fail(c.name+": the template has no "+name, "take the parameter out, or write str_replace")
+		if name == "" {
+			c.misuse(form + ", none of the names empty")
 			return nil
 		}
 		all = append(all, pair{name, inText(val)})
 	}
 	slices.SortFunc(all, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(len(b.name), len(a.name)), cmp.Compare(b.name, a.name))
+		return cmp.Or(cmp.Compare(utf8.RuneCountInString(b.name), utf8.RuneCountInString(a.name)), cmp.Compare(a.name, b.name))
 	})
+	found := map[string]bool{}
 	var put func(s string, rest []pair) string
 	put = func(s string, rest []pair) string {
 		if len(rest) == 0 {
 			return s
 		}
 		parts := strings.Split(s, rest[0].name)
+		if len(parts) > 1 {
+			found[rest[0].name] = true
+		}
 		for i := range parts {
 			parts[i] = put(parts[i], rest[1:])
 		}
+		if !c.engine.work(len(s)+(len(parts)-1)*len(rest[0].value), c.at.Pos()) {
+			return ""
+		}
 		return strings.Join(parts, rest[0].value)
 	}
-	return put(template, all)
+	out := put(template, all)
+	for _, p := range all {
+		if c.name != "str_replace" && !found[p.name] {
+			c.fail(c.name+": the template has no "+p.name, "take the parameter out, or write str_replace")
+			return nil
+		}
+	}
+	return out
 }
 
 // inText gives a value as it is put into a text: lists and mappings as JSON.
@@ -68,43 +82,73 @@ func inText(v any) string {
 	}
 }
 
+func empty(v any) bool {
+	switch t := yaql.Open(v).(type) {
+	case []any:
+		return len(t) == 0
+	case *yaql.Map:
+		return t.Len() == 0
+	}
+	return false
+}
+
+// truth is Python's.
+func truth(v any) bool {
+	switch t := yaql.Open(v).(type) {
+	case nil, bool:
+		return t == true
+	case int64:
+		return t != 0
+	case float64:
+		return t != 0
+	case string:
+		return t != ""
+	default:
+		return !empty(t)
+	}
+}
+
 func (c *call) split() any {
-	args := c.args(2, 3)
-	if args == nil {
+	args := c.args(2, 0)
+	if args == nil || yaql.Open(args[1]) == nil {
 		return nil
 	}
 	sep, ok := yaql.Open(args[0]).(string)
 	s, is := yaql.Open(args[1]).(string)
-	if yaql.Open(args[1]) == nil {
-		return nil
-	}
-	if !ok || !is || sep == "" {
+	if !is || yaql.Open(args[0]) != nil && (!ok || sep == "") {
 		c.misuse("str_split: [SEPARATOR, TEXT, INDEX]")
 		return nil
 	}
 	var out []any
-	for part := range strings.SplitSeq(s, sep) {
+	parts := strings.Split(s, sep)
+	if !ok {
+		parts = strings.Fields(s)
+	}
+	for _, part := range parts {
 		out = append(out, part)
 	}
 	if len(args) == 2 {
 		return out
 	}
-	at, ok := asIndex(args[2])
-	if !ok || at < 0 || at >= len(out) {
+	at, ok := asIndex(args[2], len(out))
+	if !ok {
 		c.fail("str_split: there is no part "+text(args[2])+" of "+firstOf(s), "parts count from 0")
 		return nil
 	}
 	return out[at]
 }
 
-// asIndex reads a whole number that may be written as text.
-func asIndex(v any) (int, bool) {
-	if i, ok := index(v); ok {
-		return i, true
+// asIndex reads a place among n as Python's int does.
+func asIndex(v any, n int) (int, bool) {
+	if f, ok := yaql.Open(v).(float64); ok && f > -1e15 && f < 1e15 {
+		v = int64(f)
 	}
-	s, _ := yaql.Open(v).(string)
-	n, err := strconv.Atoi(s)
-	return n, err == nil
+	v = yaql.Open(v)
+	switch v.(type) {
+	case string, int64, bool:
+		return place(v, n, true)
+	}
+	return 0, false
 }
 
 // join is list_join: a separator, then lists. heat/engine/hot/functions.py: JoinMultiple.
@@ -114,20 +158,33 @@ func (c *call) join() any {
 		return nil
 	}
 	sep, ok := yaql.Open(args[0]).(string)
-	if !ok && yaql.Open(args[0]) != nil {
+	if !ok {
 		c.misuse("list_join: [SEPARATOR, LIST, ...]")
 		return nil
 	}
 	var parts []string
 	for _, a := range args[1:] {
 		list, is := yaql.Open(a).([]any)
-		if !is && yaql.Open(a) != nil && yaql.Open(a) != "" {
+		if !is && truth(a) {
 			c.misuse("list_join: [SEPARATOR, LIST, ...]")
 			return nil
 		}
 		for _, it := range list {
+			switch yaql.Open(it).(type) {
+			case nil, string, []any, *yaql.Map:
+			default:
+				c.fail("list_join joins texts, lists and mappings, not "+text(it), "put it in quotes, or declare its parameter with type: string")
+				return nil
+			}
 			parts = append(parts, inText(it))
 		}
+	}
+	total := 0
+	for _, p := range parts {
+		total += len(p) + len(sep)
+	}
+	if !c.engine.work(total, c.at.Pos()) {
+		return nil
 	}
 	return strings.Join(parts, sep)
 }
@@ -139,7 +196,11 @@ func (c *call) digest() any {
 	}
 	name, _ := yaql.Open(args[0]).(string)
 	s, ok := yaql.Open(args[1]).(string)
-	data := []byte(s)
+	var data []byte
+	for _, r := range s { // Heat takes the text as Latin 1
+		ok = ok && r <= 0xff
+		data = append(data, byte(r)) //nolint:gosec // checked above
+	}
 	var sum []byte
 	switch strings.ToLower(name) {
 	case "md5":
@@ -172,63 +233,120 @@ func (c *call) digest() any {
 
 // url is make_url. heat/engine/hot/functions.py: MakeURL.
 func (c *call) url() any {
-	if _, ok := yaql.Open(c.value(c.node)).(*yaql.Map); !ok {
-		c.misuse("make_url: {scheme: ..., host: ..., port: ..., path: ...}")
+	const form = "make_url: {scheme: ..., host: ..., port: ..., path: ...}, each a text"
+	args, ok := yaql.Open(c.value(c.node)).(*yaql.Map)
+	if !ok {
+		c.misuse(form)
 		return nil
 	}
-	get := func(name string) string {
-		v := yaql.Open(c.field(name))
-		if v == nil {
-			return ""
+	part := map[string]string{}
+	for key, val := range args.All() {
+		name, _ := key.(string)
+		s, is := yaql.Open(val).(string)
+		switch name {
+		case "scheme", "username", "password", "host", "path", "fragment":
+		case "query":
+			_, is = yaql.Open(val).(*yaql.Map)
+		case "port":
+			s, is = port(val)
+		default:
+			is = false
 		}
-		return text(v)
+		if !is || name == "scheme" && strings.Contains(s, ":") {
+			c.misuse(form)
+			return nil
+		}
+		part[name] = s
 	}
-	var b strings.Builder
-	if scheme := get("scheme"); scheme != "" {
-		b.WriteString(scheme + ":")
+	query, _ := args.Get("query")
+	return unsplit(part["scheme"], netloc(part), escape(part["path"], "/"), c.query(query), escape(part["fragment"], "/"))
+}
+
+func port(v any) (string, bool) {
+	n, ok := int64(0), false
+	switch t := yaql.Open(v).(type) {
+	case int64:
+		n, ok = t, true
+	case float64:
+		n, ok = int64(t), true
+	case bool:
+		n, ok = 1, t
+	case string:
+		n, ok = pythonInt(t)
 	}
-	host, user, password, port := get("host"), get("username"), get("password"), get("port")
-	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+	return text(v), ok && n > 0 && n <= 65535
+}
+
+func netloc(part map[string]string) string {
+	user, password, host := escape(part["username"], ""), escape(part["password"], ""), part["host"]
+	if user != "" || password != "" {
+		if password != "" {
+			user += ":" + password
+		}
+		user += "@"
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			host = inner
+		}
+	}
+	if host = escape(host, ":"); strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if host != "" || user != "" || password != "" || port != "" {
-		b.WriteString("//")
-		if user != "" || password != "" {
-			b.WriteString(quoted(user))
-			if password != "" {
-				b.WriteString(":" + quoted(password))
-			}
-			b.WriteByte('@')
-		}
-		b.WriteString(host)
-		if port != "" {
-			b.WriteString(":" + port)
-		}
+	if part["port"] != "" {
+		host += ":" + part["port"]
 	}
-	if path := get("path"); path != "" {
-		if !strings.HasPrefix(path, "/") {
-			b.WriteByte('/')
+	return user + host
+}
+
+// unsplit is Python's urlunsplit.
+func unsplit(scheme, netloc, path, query, fragment string) string {
+	url := path
+	if netloc != "" || scheme != "" && slices.Contains(withNetloc(), scheme) && !strings.HasPrefix(url, "//") {
+		if url != "" && !strings.HasPrefix(url, "/") {
+			url = "/" + url
 		}
-		b.WriteString((&url.URL{Path: path}).EscapedPath())
+		url = "//" + netloc + url
 	}
-	b.WriteString(c.query())
-	if fragment := get("fragment"); fragment != "" {
-		b.WriteString("#" + quoted(fragment))
+	if scheme != "" {
+		url = scheme + ":" + url
 	}
-	return b.String()
+	if query != "" {
+		url += "?" + query
+	}
+	if fragment != "" {
+		url += "#" + fragment
+	}
+	return url
+}
+
+// withNetloc are the schemes that Python writes // behind, be there a host or none.
+func withNetloc() []string {
+	return []string{
+		"", "ftp", "http", "gopher", "nntp", "telnet", "imap", "wais", "file", "mms", "https", "shttp", "snews", "prospero",
+		"rtsp", "rtspu", "rsync", "svn", "svn+ssh", "sftp", "nfs", "git", "git+ssh", "ws", "wss",
+	}
 }
 
 // query writes the query of an address, in the order in which it is given.
-func (c *call) query() string {
-	m, ok := yaql.Open(c.field("query")).(*yaql.Map)
-	if !ok || m.Len() == 0 {
+func (c *call) query(v any) string {
+	m, _ := yaql.Open(v).(*yaql.Map)
+	if m == nil {
 		return ""
 	}
 	var parts []string
 	for key, val := range m.All() {
-		parts = append(parts, url.QueryEscape(text(key))+"="+url.QueryEscape(inText(val)))
+		pair := url.QueryEscape(text(key)) + "=" + url.QueryEscape(text(val))
+		parts = append(parts, strings.ReplaceAll(pair, "%2F", "/"))
 	}
-	return "?" + strings.Join(parts, "&")
+	return strings.Join(parts, "&")
 }
 
-func quoted(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+// escape is Python's quote: letters, digits and _.-~ stand, and what is safe.
+func escape(s, safe string) string {
+	s = strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	for _, r := range safe {
+		s = strings.ReplaceAll(s, url.QueryEscape(string(r)), string(r))
+	}
+	return s
+}

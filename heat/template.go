@@ -12,6 +12,7 @@ type template struct {
 	path       string
 	name       string // for people
 	root       source.Node
+	version    string // as a date, which orders them
 	parameters map[string]source.Node
 	resources  map[string]source.Node
 	conditions map[string]source.Node
@@ -21,6 +22,9 @@ type template struct {
 // template reads a template, or gives nil when it was reported why not.
 func (e *Engine) template(path string, at source.Pos) *template {
 	if t, read := e.templates[path]; read {
+		if t == nil {
+			e.broken++ // it was reported
+		}
 		return t
 	}
 	e.templates[path] = nil
@@ -41,12 +45,15 @@ func (e *Engine) template(path string, at source.Pos) *template {
 		e.broken++
 		return nil
 	}
-	t := &template{
-		path: path, name: f.Name, root: root, parameters: fields(root.Get("parameters")), resources: fields(root.Get("resources")),
-		conditions: fields(root.Get("conditions")), outputs: fields(root.Get("outputs")),
+	e.templates[path] = newTemplate(path, f.Name, root)
+	return e.templates[path]
+}
+
+func newTemplate(path, name string, root source.Node) *template {
+	return &template{
+		path: path, name: name, root: root, parameters: fields(root.Get("parameters")), resources: fields(root.Get("resources")),
+		conditions: fields(root.Get("conditions")), outputs: fields(root.Get("outputs")), version: version(root.Get("heat_template_version")),
 	}
-	e.templates[path] = t
-	return t
 }
 
 func fields(n source.Node) map[string]source.Node {

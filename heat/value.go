@@ -6,7 +6,6 @@ package heat
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/yaql"
@@ -15,11 +14,13 @@ import (
 // Value is a value of a template that is evaluated when it is opened. It knows where
 // it was written, so that what holds no function is written out as its author wrote it.
 type Value struct {
-	Node  source.Node
-	stack *Stack
-	state opening
-	inner any // what Open gives
-	call  any // what the function that stands here gave, unopened
+	Node   source.Node
+	stack  *Stack
+	asked  bool // it stands in a condition
+	state  opening
+	inner  any  // what Open gives
+	failed bool // something in it could not be evaluated
+	call   any  // what the function that stands here gave, unopened
 }
 
 type opening int
@@ -35,17 +36,25 @@ var _ yaql.Lazy = (*Value)(nil)
 // Open gives nil, a bool, an int64, a float64, a string, []any or a *yaql.Map. What
 // can't be evaluated is reported, and is nil.
 func (v *Value) Open() any {
+	e := v.stack.engine
+	if !e.work(1, v.Node.Pos()) {
+		return nil
+	}
 	switch v.state {
 	case open:
+		if v.failed { // who asks again is told that it is not whole
+			e.broken++
+		}
 		return v.inner
 	case underWay:
-		v.stack.engine.fail(v.Node.Pos(), "this value is made of itself", "break the circle of get_attr or get_param")
+		e.fail(v.Node.Pos(), "this value is made of itself", "break the circle of get_attr or get_param")
 		return nil
 	case closed:
 	}
 	v.state = underWay
+	before := e.broken
 	v.inner = v.open()
-	v.state = open
+	v.state, v.failed = open, e.broken != before
 	return v.inner
 }
 
@@ -55,20 +64,20 @@ func (v *Value) open() any {
 	case source.List:
 		out := make([]any, 0, n.Len())
 		for it := range n.Elements() {
-			if child := s.value(it); !s.omitted(it) {
-				out = append(out, child)
+			if v.asked || !s.omitted(it) {
+				out = append(out, v.part(it))
 			}
 		}
 		return out
 	case source.Map:
-		if name, arg, is := s.function(n); is {
-			v.call = s.apply(name, n, arg)
+		if name, arg, is := s.function(n, v.asked); is {
+			v.call = v.apply(name, arg)
 			return yaql.Open(v.call)
 		}
 		m := yaql.NewMap()
 		for key, val := range n.Pairs() {
-			if child := s.value(val); !s.omitted(val) {
-				m.Set(key.Text(), child)
+			if v.asked || !s.omitted(val) {
+				m.Set(key.Text(), v.part(val))
 			}
 		}
 		return m
@@ -76,6 +85,8 @@ func (v *Value) open() any {
 	}
 	return n.Scalar()
 }
+
+func (v *Value) part(n source.Node) *Value { return &Value{Node: n, stack: v.stack, asked: v.asked} }
 
 // Entry is a key of a mapping with its value, and the key as it was written, if it was.
 type Entry struct {
@@ -195,31 +206,6 @@ func Plain(v any) any {
 	}
 }
 
-// text gives a scalar as Python's str does.
-func text(v any) string {
-	switch t := yaql.Open(v).(type) {
-	case nil:
-		return "None"
-	case bool:
-		if t {
-			return "True"
-		}
-		return "False"
-	case int64:
-		return strconv.FormatInt(t, 10)
-	case float64:
-		return pythonFloat(t)
-	case string:
-		return t
-	}
-	return ""
-}
-
-func pythonFloat(f float64) string {
-	n := source.Of(f)
-	return n.Text()
-}
-
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Written gives the value as it stands in its template, if it stands in one.
@@ -228,4 +214,14 @@ func (v *Value) Written() source.Node {
 		return n
 	}
 	return v.Node
+}
+
+// Text gives a single value as text; "" for null, a list or a mapping.
+func Text(v any) string {
+	switch open := yaql.Open(v).(type) {
+	case nil, []any, *yaql.Map:
+		return ""
+	default:
+		return text(open)
+	}
 }

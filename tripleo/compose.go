@@ -55,6 +55,14 @@ func (r *taskReader) part(t *task, e heat.Entry) source.Node {
 	}
 	switch e.Name {
 	case block:
+		if t.whole {
+			list, _ := yaql.Open(e.Value).([]any)
+			items := make([]source.Node, len(list))
+			for i, it := range list {
+				items[i] = r.aside(it, t.steps)
+			}
+			return source.ListOf(items, written(e.Value))
+		}
 		items := make([]source.Node, len(t.inner))
 		for i, it := range t.inner {
 			items[i] = r.compose(it, t.split)
@@ -112,8 +120,8 @@ func (r *taskReader) tagsOf(t *task, naming bool) (source.Node, bool) {
 	var steps []string
 	if r.byTags {
 		own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { n, is := stepNumber(w); return is && n > r.list.last })
-		if i := slices.Index(own, commonTag); i >= 0 {
-			own = slices.Delete(slices.Clone(own), i, i+1)
+		if slices.ContainsFunc(own, everyStep) {
+			own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { return w == commonTag })
 			steps = stepWords(r.list.steps())
 		}
 	} else {
@@ -177,7 +185,7 @@ func (r *taskReader) left(t *task, when any) source.Node {
 	case len(items) == 0:
 		return source.Node{}
 	case len(items) == 1:
-		return items[0].Bare()
+		return items[0]
 	}
 	return source.ListOf(items, written(when))
 }

@@ -5,6 +5,7 @@ package tripleo
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ type Summary struct {
 	Steps      []int         `json:"steps"`
 	Parameters []heat.Used   `json:"parameters"`
 	Dead       int           `json:"dead_tasks"`
-	Files      []string      `json:"files_read"` // as named to people, in the order in which they were read
+	Broken     int           `json:"broken_tasks"`                // left out, for they can't be evaluated
+	Secrets    []string      `json:"hidden_parameters,omitempty"` // parameters that templates hide, whose values stand in the project
+	Files      []string      `json:"files_read"`                  // as named to people, in the order in which they were read
 	Releases   []string      `json:"releases,omitempty"`
 }
 
@@ -65,7 +68,8 @@ type ListSummary struct {
 
 // notes is what reading adds up.
 type notes struct {
-	Dead int
+	dead   map[source.Pos]bool // where tasks stand that TripleO never ran
+	broken map[source.Pos]bool
 }
 
 // importer does one import.
@@ -107,7 +111,7 @@ func Import(o Options, sink *source.Sink) *Project {
 		sink.Errorf(source.Pos{File: o.Templates}, "cannot find the templates: %v", err)
 		return nil
 	}
-	im := &importer{options: o, sink: sink, lists: o.Workflow.bounded(root)}
+	im := &importer{options: o, sink: sink, lists: o.Workflow.bounded(root), notes: notes{map[source.Pos]bool{}, map[source.Pos]bool{}}}
 	var data any
 	im.roles, data = readRoles(o.RolesData, o.RolesData, sink)
 	networks := readNetworks(o.NetworkData, o.NetworkData, wanted, sink)
@@ -122,6 +126,9 @@ func Import(o Options, sink *source.Sink) *Project {
 	im.engine = heat.NewEngine(im.files, o.Placeholders, sink)
 	if !im.engine.AddEnvironment(filepath.Join(root, "overcloud-resource-registry-puppet.yaml")) {
 		return nil
+	}
+	for _, r := range im.roles { // it repeats the roles' own services; what is wrong with one is told of the roles' file
+		im.engine.Forget(r.name + "Services")
 	}
 	for _, e := range o.Environments {
 		im.engine.AddEnvironment(e)
@@ -149,7 +156,7 @@ func Import(o Options, sink *source.Sink) *Project {
 // place evaluates every service of a role, in the role's order.
 func (im *importer) place(r *role) {
 	chain := r.services
-	if v, ok := im.engine.Parameter(r.name + "Services"); ok { // an environment may name others
+	if v, ok := im.engine.TopLevel(r.name + "Services"); ok { // an environment may name others
 		chain = nil
 		list, is := yaql.Open(v).([]any)
 		if !is && yaql.Open(v) != nil {
@@ -183,7 +190,7 @@ func (im *importer) given(r *role) map[string]any {
 	for k, v := range r.parameters.Pairs() {
 		own.Set(k.Text(), im.engine.Outside(v))
 	}
-	if v, ok := im.engine.Parameter(r.name + "Parameters"); ok {
+	if v, ok := im.engine.TopLevel(r.name + "Parameters"); ok {
 		entries, _ := heat.Entries(v)
 		for _, e := range entries {
 			own.Set(e.Name, e.Value)
@@ -215,7 +222,11 @@ func (im *importer) evaluate(r *role, s service, given map[string]any) *placemen
 	p := &placement{role: r, service: s, template: stack.Template(), about: stack.Description(), lists: map[string][]any{}}
 	for _, e := range entries {
 		if e.Name == "service_name" {
-			p.name, _ = yaql.Open(e.Value).(string)
+			p.name = heat.Text(e.Value)
+			if !usableName.MatchString(p.name) {
+				im.sink.Errorf(heat.Place(e.Value), "service_name %q is not usable as a file name", p.name).WithHint("use letters, digits, _, - and ., beginning with a letter or digit")
+				return nil
+			}
 		}
 		if slices.ContainsFunc(im.lists, func(l list) bool { return l.name == e.Name }) {
 			im.engine.Watch(func() { p.lists[e.Name] = im.flatten(e.Name, e.Value, nil) })
@@ -234,6 +245,9 @@ func (im *importer) evaluate(r *role, s service, given map[string]any) *placemen
 	}
 	return p
 }
+
+// usableName is what a service may be called: it names a file.
+var usableName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$`)
 
 // flatten gives the tasks of a list, lists in it taken apart, as TripleO's flatten()
 // does. null and an empty mapping are no tasks.
@@ -264,7 +278,8 @@ func (im *importer) flattenItem(name string, v any, out []any) []any {
 		return im.flatten(name, v, out)
 	}
 	if yaql.Open(v) == nil {
-		return out // it was reported, or is null, which TripleO's tools pass over
+		im.sink.Warnf(heat.Place(v), "%s holds nothing where a task belongs", name).WithHint("take the dash away; it is left out")
+		return out
 	}
 	return append(out, v)
 }

@@ -36,6 +36,7 @@ type hop struct {
 	release string
 	defs    []*definition
 	byName  map[string]*definition
+	alike   map[string][]*definition // by the name that several share
 }
 
 // builder makes the project out of what was read.
@@ -55,7 +56,7 @@ func (im *importer) project() *Project {
 	}
 	var hops []*hop
 	for _, release := range releases {
-		b.hop = &hop{release: release, byName: map[string]*definition{}}
+		b.hop = &hop{release: release, byName: map[string]*definition{}, alike: map[string][]*definition{}}
 		b.services()
 		hops = append(hops, b.hop)
 	}
@@ -122,9 +123,9 @@ func (b *builder) batchOf(r *role) int {
 func (b *builder) apart(l list) {
 	for i := range b.importer.roles {
 		r := &b.importer.roles[i]
-		to := placed{name: r.name + "-" + strings.ReplaceAll(l.suffix, "_", "-"), hosts: r.name, stage: l.stage, batch: r.batch}
+		to := placed{name: b.free(r.name + "-" + strings.ReplaceAll(l.suffix, "_", "-")), hosts: r.name, stage: l.stage, batch: r.batch}
 		if l.external() {
-			to = placed{name: "External", about: "Work that TripleO does from its control node", hosts: "undercloud", stage: l.stage, become: "false"}
+			to = placed{name: b.free("External"), about: "Work that TripleO does from its control node", hosts: "undercloud", stage: l.stage, become: "false"}
 		}
 		for _, p := range b.found {
 			if p.role == r && len(p.lists[l.name]) > 0 {
@@ -132,6 +133,14 @@ func (b *builder) apart(l list) {
 			}
 		}
 	}
+}
+
+// free gives a name for a role that is made which none of TripleO's roles has.
+func (b *builder) free(name string) string {
+	for slices.ContainsFunc(b.importer.roles, func(r role) bool { return strings.EqualFold(r.name, name) }) {
+		name += "-tasks"
+	}
+	return name
 }
 
 // role gives the role of a name, which the first to ask for it makes.
@@ -150,6 +159,10 @@ func (b *builder) put(to *placed, p *placement, name string, lists []list) {
 	if d == nil {
 		return
 	}
+	if i := slices.IndexFunc(b.hop.alike[name], func(o *definition) bool { return o.text == d.text }); i >= 0 {
+		to.place(b.hop.alike[name][i].name)
+		return
+	}
 	for n := 1; ; n++ {
 		d.name = name
 		switch n {
@@ -159,22 +172,23 @@ func (b *builder) put(to *placed, p *placement, name string, lists []list) {
 		default:
 			d.name = name + "_" + strings.ToLower(p.role.name) + "_" + strconv.Itoa(n-1)
 		}
-		had, taken := b.hop.byName[d.name]
-		if !taken {
-			b.hop.byName[d.name] = d
-			b.hop.defs = append(b.hop.defs, d)
-			for _, l := range d.lists {
-				b.counts[l.Name] += l.Tasks
-			}
-			break
-		}
-		if had.text == d.text {
-			d = had
+		if _, taken := b.hop.byName[d.name]; !taken {
 			break
 		}
 	}
-	if !slices.Contains(to.services, d.name) {
-		to.services = append(to.services, d.name)
+	b.hop.byName[d.name] = d
+	b.hop.alike[name] = append(b.hop.alike[name], d)
+	b.hop.defs = append(b.hop.defs, d)
+	for _, l := range d.lists {
+		b.counts[l.Name] += l.Tasks
+	}
+	to.place(d.name)
+}
+
+// place puts a service on a role, once.
+func (r *placed) place(service string) {
+	if !slices.Contains(r.services, service) {
+		r.services = append(r.services, service)
 	}
 }
 
@@ -245,14 +259,17 @@ func (b *builder) tasks(p *placement, l list) []source.Node {
 	for _, v := range p.lists[l.name] {
 		var n source.Node
 		whole := b.engine.Watch(func() {
-			if t := r.read(v, l.steps(), true); t != nil {
+			if t := r.read(v, scope{steps: l.steps(), top: true}); t != nil {
 				n = r.compose(t, true)
 				for _, s := range t.steps {
 					b.steps[s] = true
 				}
 			}
 		})
-		if whole && n.Exists() {
+		switch {
+		case !whole:
+			b.notes.broken[heat.Place(v)] = true
+		case n.Exists():
 			out = append(out, n)
 		}
 	}
@@ -274,9 +291,16 @@ func (b *builder) complete(h *hop, hops []*hop) {
 }
 
 func (b *builder) summary(hops []*hop) Summary {
-	s := Summary{Workflow: b.options.Workflow, Parameters: b.engine.Used(), Dead: b.notes.Dead, Releases: b.releases}
+	s := Summary{
+		Workflow: b.options.Workflow, Roles: []RoleSummary{}, Without: []string{}, Steps: []int{}, Parameters: b.engine.Used(), Dead: len(b.notes.dead), Broken: len(b.notes.broken), Releases: b.releases,
+	}
 	for _, f := range b.engine.Read() {
 		s.Files = append(s.Files, f.Name)
+	}
+	for _, u := range s.Parameters {
+		if u.Hidden && u.Origin != "placeholder" {
+			s.Secrets = append(s.Secrets, u.Name)
+		}
 	}
 	names := map[string]bool{}
 	for _, h := range hops {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/upstep/upstep/source"
@@ -29,6 +30,8 @@ type service struct {
 	typeName string
 	pos      source.Pos
 }
+
+var roleName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 // readRoles reads roles_data.yaml of any release. Keys that only deployments need are
 // somebody else's.
@@ -57,6 +60,10 @@ func readRoles(path, shown string, sink *source.Sink) ([]role, any) {
 		}
 		if slices.ContainsFunc(out, func(o role) bool { return o.name == r.name }) {
 			sink.Errorf(n.Pos(), "role %s stands twice", r.name).WithHint("remove one of the two")
+			continue
+		}
+		if r.name != "" && !roleName.MatchString(r.name) {
+			sink.Errorf(f.PosOf("name"), "role name %q is not usable", r.name).WithHint("use letters, digits, _ and -, beginning with a letter")
 			continue
 		}
 		if r.name != "" {

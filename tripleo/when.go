@@ -37,6 +37,10 @@ type condition struct {
 // parseCondition takes an expression apart.
 func parseCondition(text string) *condition {
 	text = trim(text)
+	const longest = 4096
+	if len(text) > longest { // nobody wrote it by hand
+		return &condition{text: text}
+	}
 	if has(text, "if") || has(text, "else") { // A if B else C binds weaker than or
 		return operand(text)
 	}
@@ -172,6 +176,34 @@ func mirror(op string) string {
 	return strings.NewReplacer("<", ">", ">", "<").Replace(op)
 }
 
+// asText gives an expression in which the step is the text that it is in TripleO,
+// wherever no filter makes something else of it.
+func asText(text string) string {
+	var out strings.Builder
+	from := 0
+	scan(text, func(i, _ int) bool {
+		const word = "step"
+		end := i + len(word)
+		if !strings.HasPrefix(text[i:], word) || i > 0 && (isWord(text[i-1]) || text[i-1] == '.') || end < len(text) && (isWord(text[end]) || strings.IndexByte(".[(", text[end]) >= 0) ||
+			strings.HasPrefix(strings.TrimLeft(text[end:], " "), "|") || strings.HasPrefix(strings.TrimLeft(text[end:], " "), "=") && !strings.HasPrefix(strings.TrimLeft(text[end:], " "), "==") {
+			return true
+		}
+		out.WriteString(text[from:i] + "(step|string)")
+		from = end
+		return true
+	})
+	return out.String() + text[from:]
+}
+
+// odd tells whether a condition compares the step, a text in TripleO, with a number, or
+// as a number with a text.
+func (c *condition) odd() bool {
+	if c.of == "step" {
+		return asInt.MatchString(c.text) == strings.ContainsAny(c.text, `'"`)
+	}
+	return slices.ContainsFunc(c.parts, (*condition).odd)
+}
+
 // under decides a condition by what is known.
 func (c *condition) under(f facts) verdict {
 	switch c.op {
@@ -284,7 +316,10 @@ func (c *condition) rest(all []facts) string {
 // asNumber gives a comparison of the step that holds for a number: the step is one
 // here, and a text in TripleO.
 func (c *condition) asNumber() string {
-	if c.of != "step" || asInt.MatchString(c.text) && !strings.ContainsAny(c.text, `'"`) {
+	switch {
+	case c.of == "":
+		return asText(c.text)
+	case c.of != "step", asInt.MatchString(c.text) && !strings.ContainsAny(c.text, `'"`):
 		return c.text
 	}
 	if strings.HasSuffix(c.cmp, "in") {

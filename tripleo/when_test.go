@@ -35,7 +35,7 @@ func TestStepsAreReadOutOfConditions(t *testing.T) {
 		"step|int == 1 and (step|int == 2 or a)":         {[]int{1}, "a"},
 		"a == 'step|int == 1'":                           {[]int{0, 1, 2, 3, 4, 5}, "a == 'step|int == 1'"},
 		"step|int == other":                              {[]int{0, 1, 2, 3, 4, 5}, "step|int == other"},
-		"('tasks_' ~ step) is defined":                   {[]int{0, 1, 2, 3, 4, 5}, "('tasks_' ~ step) is defined"},
+		"('tasks_' ~ step) is defined":                   {[]int{0, 1, 2, 3, 4, 5}, "('tasks_' ~ (step|string)) is defined"},
 		"step|int == 1 if a else b":                      {[]int{0, 1, 2, 3, 4, 5}, "step|int == 1 if a else b"},
 		"step|int == 6":                                  {nil, ""},
 		"ansible_facts['a or b'] and step|int==4":        {[]int{4}, "ansible_facts['a or b']"},
@@ -45,6 +45,8 @@ func TestStepsAreReadOutOfConditions(t *testing.T) {
 		"a or step == '2'":                               {[]int{0, 1, 2, 3, 4, 5}, "a or step|int == 2"},
 		"a or not step in ['2', '3']":                    {[]int{0, 1, 2, 3, 4, 5}, "a or not (step|int in [2, 3])"},
 		"a or (step == 2 and b)":                         {[]int{0, 1, 2, 3, 4, 5}, "a or step|int == 2 and b"},
+		"step in '23'":                                   {[]int{0, 1, 2, 3, 4, 5}, "(step|string) in '23'"},
+		"x is version(step, '==')":                       {[]int{0, 1, 2, 3, 4, 5}, "x is version((step|string), '==')"},
 		"false":                                          {[]int{0, 1, 2, 3, 4, 5}, "false"},
 	} {
 		c := parseCondition(text)

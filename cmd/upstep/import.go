@@ -86,6 +86,9 @@ func (a *app) importTripleo(ctx context.Context, f importFlags) error {
 	if err := f.refuse(out); err != nil {
 		return err
 	}
+	if err := apart(f.Templates, out); err != nil {
+		return err
+	}
 	for _, name := range []*string{&f.RolesData, &f.NetworkData} {
 		if *name != "" {
 			*name = a.path(*name)
@@ -137,6 +140,22 @@ func (f importFlags) refuse(out string) error {
 		return usageError{fmt.Errorf("%s: %w", out, source.Cause(err)), "--out names the folder of the project to write"}
 	case len(entries) > 0 && !f.overwrite:
 		return usageError{fmt.Errorf("%s is not empty", out), "name a new folder, or give --overwrite to write over an earlier import"}
+	}
+	return nil
+}
+
+// apart refuses a project in the templates, or around them.
+func apart(templates, out string) error {
+	from, err := followed(templates)
+	if err != nil {
+		return err
+	}
+	to, err := followed(out)
+	if err != nil {
+		return err
+	}
+	if within(from, to) || within(to, from) {
+		return usageError{fmt.Errorf("--out %s and the templates in %s lie in one another", out, templates), "name a folder of its own"}
 	}
 	return nil
 }
@@ -200,6 +219,12 @@ func (a *app) place(dir, out string, p *tripleo.Project) error {
 	}
 	mine := map[string]bool{}
 	for _, f := range p.Files {
+		path := filepath.Join(out, filepath.FromSlash(f.Path))
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return usageError{fmt.Errorf("%s is in the way of a file of the import", path), "move it away; nothing is written"}
+		}
+	}
+	for _, f := range p.Files {
 		mine[f.Path] = true
 		if err := atomically(filepath.Join(out, filepath.FromSlash(f.Path)), []byte(f.Text)); err != nil {
 			return err
@@ -237,6 +262,9 @@ func (a *app) importTable(f importFlags, in imported) {
 	if len(in.Without) > 0 {
 		a.printf("\nwithout tasks: %s\n", strings.Join(in.Without, ", "))
 	}
+	if in.Broken > 0 {
+		a.printf("\nleft out, for it can't be evaluated: %s\n", plural(in.Broken, "task"))
+	}
 	if in.Dead > 0 {
 		a.printf("\nleft out, for TripleO never ran it: %s\n", plural(in.Dead, "task"))
 	}
@@ -249,6 +277,9 @@ func (a *app) importTable(f importFlags, in imported) {
 		a.printTable(t)
 	}
 	a.parametersTable(in.Parameters)
+	if len(in.Secrets) > 0 {
+		a.printf("\nsecrets that stand in the project in clear text: %s\n", strings.Join(in.Secrets, ", "))
+	}
 	hop := ""
 	if len(in.Releases) > 0 {
 		hop = " --services releases/" + in.Releases[0]
@@ -272,7 +303,9 @@ func (a *app) parametersTable(used []heat.Used) {
 		}
 		t.AppendRow(table.Row{u.Name, u.Origin})
 	}
-	a.printTable(t)
+	if t.Length() > 0 {
+		a.printTable(t)
+	}
 	if len(defaults) > 0 {
 		a.printf("  by their defaults: %s\n", strings.Join(defaults, ", "))
 	}
