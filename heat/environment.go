@@ -46,7 +46,7 @@ type mapping struct {
 // Missing is a parameter that has no value, and the templates that want one.
 type Missing struct {
 	Name, Type string
-	At         []source.Pos // where it is declared, by template
+	At         []source.Pos // where it is asked for, once in each template
 }
 
 // Used is a parameter that was read while evaluating: what it was, and where from.
@@ -96,19 +96,17 @@ func (e *Engine) AddEnvironment(path string) bool {
 	}
 	e.addRegistry(root.Get("resource_registry"), path)
 	strategies := root.Get("parameter_merge_strategies")
-	for key, value := range root.Get("parameters").Pairs() {
-		e.topLevel[key.Text()] = value
-	}
 	for _, section := range []string{"parameters", "parameter_defaults"} {
 		values := root.Get(section)
 		if k := values.Kind(); k != source.Map && k != source.Missing && k != source.Null {
 			e.sink.Errorf(values.Pos(), "%s must be a mapping, not %s", section, k).WithHint("write NAME: value below it")
 		}
-		if section == "parameters" {
-			continue
-		}
 		for key, value := range values.Pairs() {
-			e.addParameter(key.Text(), value, strategies)
+			if section == "parameters" {
+				e.topLevel[key.Text()] = value
+			} else {
+				e.addParameter(key.Text(), value, strategies)
+			}
 		}
 	}
 	return true
@@ -136,6 +134,10 @@ func (e *Engine) addRegistry(registry source.Node, path string) {
 		}
 		to := value.Text()
 		if value.Kind() == source.Null {
+			to = None
+		}
+		if strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") {
+			e.sink.Errorf(value.Pos(), "the registry maps %s to %s, and nothing is fetched", name, to).WithHint("name a file")
 			to = None
 		}
 		if _, again := e.registry[name]; !again && strings.Contains(name, "*") {

@@ -106,11 +106,9 @@ func version(declared source.Node) string {
 	}
 }
 
-// pure tells whether a value holds no function, so that it can stand as it was written.
+// pure tells whether a value can stand as it was written: it holds no function, and no
+// date, which is a text to Heat and none to Ansible.
 func (s *Stack) pure(n source.Node) bool {
-	if s.template == nil {
-		return true
-	}
 	switch n.Kind() {
 	case source.List:
 		for it := range n.Elements() {
@@ -132,7 +130,9 @@ func (s *Stack) pure(n source.Node) bool {
 		}
 		s.engine.pureness[n] = !is
 		return !is
-	case source.Missing, source.Null, source.Scalar:
+	case source.Scalar:
+		return !n.Dated()
+	case source.Missing, source.Null:
 	}
 	return true
 }

@@ -28,7 +28,7 @@ func tree(t *testing.T, files map[string]string) string {
 func stackOf(t *testing.T, root string, placeholders bool) (*Engine, *Stack, *source.Sink) {
 	t.Helper()
 	sink := &source.Sink{}
-	e := NewEngine(&Files{Root: root, Vars: map[string]any{"roles": []any{map[string]any{"name": "Web"}}, "networks": []any{}}}, placeholders, sink)
+	e := NewEngine(&Files{Root: root, Vars: map[string]any{"roles": []any{map[string]any{"name": "Web", "about": `it's "mine"`}}, "networks": []any{}}}, placeholders, sink)
 	if _, err := os.Stat(filepath.Join(root, "env.yaml")); err == nil {
 		require.True(t, e.AddEnvironment(filepath.Join(root, "env.yaml")), sink.Problems())
 	}
@@ -51,6 +51,7 @@ parameters:
   Json: {type: json, default: '{"k": [1, 2]}'}
   Named: {type: boolean, default: true}
   Given: {type: string, default: own}
+  Day: {type: string, default: 2020-01-01}
   Set: {type: string, default: own}
   Both: {type: json, default: {}}
   Image: {type: string, default: 'registry:5000/ns/web:latest'}
@@ -173,22 +174,22 @@ func TestFunctions(t *testing.T) {
 
 func TestWhatCannotBeEvaluatedIsReportedOnceWithItsPlace(t *testing.T) {
 	for body, want := range map[string]string{
-		`{get_param: Txt}`:                                    "main.yaml:33:7: parameter Txt is not declared by this template and has no value\n  hint: did you mean \"Text\"?",
-		`{get_attr: [Chld, role_data]}`:                       "main.yaml:33:7: the template has no resource Chld\n  hint: did you mean \"Child\"?",
-		`{get_attr: [Child, rol_data]}`:                       "main.yaml:33:7: child.yaml has no output rol_data\n  hint: did you mean \"role_data\"?",
-		`{get_attr: [Server, name]}`:                          "main.yaml:33:7: attribute name of Server (OS::Nova::Server) is known only in a running cloud\n  hint: map the type to a template in an environment (-e), or give --placeholders",
-		`{get_attr: [Self, value]}`:                           "main.yaml:29:55: this value is made of itself\n  hint: break the circle of get_attr or get_param",
-		`{get_file: none.txt}`:                                "main.yaml:33:7: cannot read the file none.txt: no such file or directory\n  hint: the path is taken from the template's folder",
-		`{get_attr: [Gone, role_data]}`:                       "main.yaml:33:7: resource Gone is not there, as its condition does not hold\n  hint: ask the same condition here: if: [CONDITION, VALUE, OTHER]",
-		`{if: [{str_split: [a, b]}, 1, 2]}`:                   "main.yaml:33:13: Heat takes no str_split in a condition\n  hint: write equals, not, and, or, get_param, or, since pike, yaql and contains",
-		`{repeat: {template: a, for_each: {a: [1]}}}`:         "main.yaml:33:7: repeat can't be evaluated: {\"repeat\":{\"template\":\"a\",\"for_each\":{\"a\":[1]}}}\n  hint: write repeat: {template: ..., for_each: {NAME: [TEXT, ...]}}",
-		`{if: [is_abd, 1, 2]}`:                                "main.yaml:33:13: the template has no condition is_abd\n  hint: did you mean \"is_abc\"?",
-		`{if: [is_abc]}`:                                      "main.yaml:33:7: if can't be evaluated: {\"if\":[\"is_abc\"]}\n  hint: write if: [CONDITION, VALUE, OTHER]",
-		`{str_replace: {template: a}}`:                        "main.yaml:33:7: str_replace can't be evaluated: {\"str_replace\":{\"template\":\"a\"}}\n  hint: write str_replace: {template: TEXT, params: {NAME: VALUE}}",
-		`{str_split: [',', 'a', 4]}`:                          "main.yaml:33:7: str_split: there is no part 4 of \"a\"\n  hint: parts count from 0",
-		`{list_join: [',', {a: 1}]}`:                          "main.yaml:33:7: list_join can't be evaluated: {\"list_join\":[\",\",{\"a\":1}]}\n  hint: write list_join: [SEPARATOR, LIST, ...]",
-		`{digest: [md6, a]}`:                                  "main.yaml:33:7: digest can't be evaluated: {\"digest\":[\"md6\",\"a\"]}\n  hint: write digest: [md5, TEXT], or sha1, sha224, sha256, sha384, sha512",
-		`{list_join: ['', [{get_param: A}, {get_param: B}]]}`: "main.yaml:33:25: parameter A is not declared by this template and has no value\n  hint: declare it under parameters:, or set it in an environment (-e) under parameter_defaults:",
+		`{get_param: Txt}`:                                    "main.yaml:34:7: parameter Txt is not declared by this template and has no value\n  hint: did you mean \"Text\"?",
+		`{get_attr: [Chld, role_data]}`:                       "main.yaml:34:7: the template has no resource Chld\n  hint: did you mean \"Child\"?",
+		`{get_attr: [Child, rol_data]}`:                       "main.yaml:34:7: child.yaml has no output rol_data\n  hint: did you mean \"role_data\"?",
+		`{get_attr: [Server, name]}`:                          "main.yaml:34:7: attribute name of Server (OS::Nova::Server) is known only in a running cloud\n  hint: map the type to a template in an environment (-e), or give --placeholders",
+		`{get_attr: [Self, value]}`:                           "main.yaml:30:55: this value is made of itself\n  hint: break the circle of get_attr or get_param",
+		`{get_file: none.txt}`:                                "main.yaml:34:7: cannot read the file none.txt: no such file or directory\n  hint: the path is taken from the template's folder",
+		`{get_attr: [Gone, role_data]}`:                       "main.yaml:34:7: resource Gone is not there, as its condition does not hold\n  hint: ask the same condition here: if: [CONDITION, VALUE, OTHER]",
+		`{if: [{str_split: [a, b]}, 1, 2]}`:                   "main.yaml:34:13: Heat takes no str_split in a condition\n  hint: write equals, not, and, or, get_param, or, since pike, yaql and contains",
+		`{repeat: {template: a, for_each: {a: [1]}}}`:         "main.yaml:34:7: repeat can't be evaluated: {\"repeat\":{\"template\":\"a\",\"for_each\":{\"a\":[1]}}}\n  hint: write repeat: {template: ..., for_each: {NAME: [TEXT, ...]}}",
+		`{if: [is_abd, 1, 2]}`:                                "main.yaml:34:13: the template has no condition is_abd\n  hint: did you mean \"is_abc\"?",
+		`{if: [is_abc]}`:                                      "main.yaml:34:7: if can't be evaluated: {\"if\":[\"is_abc\"]}\n  hint: write if: [CONDITION, VALUE, OTHER]",
+		`{str_replace: {template: a}}`:                        "main.yaml:34:7: str_replace can't be evaluated: {\"str_replace\":{\"template\":\"a\"}}\n  hint: write str_replace: {template: TEXT, params: {NAME: VALUE}}",
+		`{str_split: [',', 'a', 4]}`:                          "main.yaml:34:7: str_split: there is no part 4 of \"a\"\n  hint: parts count from 0",
+		`{list_join: [',', {a: 1}]}`:                          "main.yaml:34:7: list_join can't be evaluated: {\"list_join\":[\",\",{\"a\":1}]}\n  hint: write list_join: [SEPARATOR, LIST, ...]",
+		`{digest: [md6, a]}`:                                  "main.yaml:34:7: digest can't be evaluated: {\"digest\":[\"md6\",\"a\"]}\n  hint: write digest: [md5, TEXT], or sha1, sha224, sha256, sha384, sha512",
+		`{list_join: ['', [{get_param: A}, {get_param: B}]]}`: "main.yaml:34:25: parameter A is not declared by this template and has no value\n  hint: declare it under parameters:, or set it in an environment (-e) under parameter_defaults:",
 	} {
 		root := tree(t, files(body))
 		e, s, sink := stackOf(t, root, false)
@@ -212,7 +213,7 @@ func TestYaqlThatCannotBeEvaluatedShowsWhere(t *testing.T) {
 		p := sink.Problems()
 		require.Len(t, p, 1)
 		require.Contains(t, p[0].Message, part)
-		require.Equal(t, 33, p[0].Line)
+		require.Equal(t, 34, p[0].Line)
 		require.Contains(t, p[0].Hint, expression)
 	}
 }
@@ -221,7 +222,7 @@ func TestAnEnvironmentsValueStandsInForAnUndeclaredParameter(t *testing.T) {
 	_, s, sink := stackOf(t, tree(t, files(`{get_param: Undeclared}`)), false)
 	v, _, _ := s.Output("out")
 	require.Equal(t, `"from nowhere"`, jsonOf(v))
-	require.Contains(t, sink.Problems().Error(), "main.yaml:33:7: warning: parameter Undeclared is not declared by this template; the environment's value is taken")
+	require.Contains(t, sink.Problems().Error(), "main.yaml:34:7: warning: parameter Undeclared is not declared by this template; the environment's value is taken")
 }
 
 func TestParametersWithoutAValue(t *testing.T) {
@@ -303,13 +304,23 @@ none.yaml: cannot read the environment: no such file or directory`, strings.Trim
 
 func TestJinjaSourcesAreRendered(t *testing.T) {
 	root := tree(t, map[string]string{
-		"main.yaml":         "heat_template_version: rocky\nresources:\n  A: {type: base.yaml}\n  B: {type: web-part.yaml}\noutputs:\n  out: {value: [{get_attr: [A, x]}, {get_attr: [B, x]}]}\n",
-		"base.j2.yaml":      "outputs:\n  x:\n    value:\n{%- for role in roles if 'a' in role.tags|default(['a']) and role.name|default('') %}\n      - {{role.name.lower()}}\n{%- endfor %}\n",
+		"main.yaml": "heat_template_version: rocky\nresources:\n  A: {type: base.yaml}\n  B: {type: web-part.yaml}\noutputs:\n  out: {value: [{get_attr: [A, x]}, {get_attr: [B, x]}, {get_attr: [A, y]}]}\n",
+		"base.j2.yaml": "outputs:\n  y: {value: [{{ roles }}, {{networks|default([])}}, {% raw %}'{{ item }}'{% endraw %}, \"{{ '{{' }} x {{ '}}' }}\"]}\n" +
+			"  x:\n    value:\n{%- for role in roles if 'a' in role.tags|default(['a']) and role.name|default('') %}\n      - {{role.name.lower()}}\n{%- endfor %}\n",
 		"part.role.j2.yaml": "{% set list = [1] %}{% set _ = list.pop() %}{% set _ = list.append(role.name) %}outputs:\n  x: {value: {{list[0]}} }\n",
 	})
 	_, s, sink := stackOf(t, root, false)
 	v, _, _ := s.Output("out")
-	require.Equal(t, `[["web"], "Web"]`, jsonOf(v), sink.Problems())
+	require.Equal(t, `[["web"], "Web", [[{"about": "it's \"mine\"", "name": "Web"}], [], "{{ item }}", "{{ x }}"]]`, jsonOf(v), sink.Problems())
+
+	_, err := render([]byte("{% macro m(n) %}{{ m(n+1) }}{% endmacro %}{{ m(1) }}"), root, nil)
+	require.ErrorContains(t, err, "the macro m calls itself")
+}
+
+func TestDatesAreTexts(t *testing.T) {
+	_, s, _ := stackOf(t, tree(t, files(`{d: 2001-12-14, t: "2001-12-14", p: {get_param: Day}, n: 2001-12}`)), false)
+	v, _, _ := s.Output("out")
+	require.Equal(t, "d: \"2001-12-14\"\nt: \"2001-12-14\"\np: \"2020-01-01\"\nn: 2001-12\n", source.Encode(Compose(v)))
 }
 
 func TestWildcardsOfTheRegistry(t *testing.T) {

@@ -1,6 +1,7 @@
 package heat
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,6 +16,54 @@ import (
 // rightly only in parentheses: name in role.networks|default([]) and other.
 var filteredIn = regexp.MustCompile(`\bin\s+([\w.]+(?:\s*\|\s*\w+(?:\([^()\n]*\))?)+)`)
 
+// shown finds what is printed as it stands, which may be a list or a mapping. Python shows
+// them so that YAML reads them; the library does not quote rightly.
+var shown = regexp.MustCompile(`\{\{(-?)\s*([A-Za-z_][\w.]*(?:\s*\|\s*default\([^()\n]*\))?)\s*(-?)\}\}`)
+
+// prepared gives a source in the words that the library understands.
+func prepared(text string) string {
+	var out strings.Builder
+	put := func(s string) {
+		s = filteredIn.ReplaceAllString(s, "in (${1})")
+		out.WriteString(shown.ReplaceAllString(s, "{{${1} (${2})|upstep_shown ${3}}}"))
+	}
+	from := 0
+	for _, at := range raw.FindAllStringIndex(text, -1) {
+		put(text[from:at[0]])
+		out.WriteString(text[at[0]:at[1]])
+		from = at[1]
+	}
+	put(text[from:])
+	return out.String()
+}
+
+// raw finds what stands as it is.
+var raw = regexp.MustCompile(`(?s)\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}`)
+
+// showFilter shows lists and mappings as JSON, which is YAML.
+func showFilter(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
+	if !in.IsList() && !in.IsDict() {
+		return in
+	}
+	text, err := json.Marshal(in.Interface())
+	if err != nil {
+		return exec.AsValue(exec.ErrInvalidCall(err))
+	}
+	return exec.AsSafeValue(string(text))
+}
+
+// endless finds a macro that calls itself, which would end the process.
+func endless(text string) string {
+	for _, m := range macro.FindAllStringSubmatch(text, -1) {
+		if strings.Contains(m[2], m[1]+"(") {
+			return m[1]
+		}
+	}
+	return ""
+}
+
+var macro = regexp.MustCompile(`(?s)\{%-?\s*macro\s+(\w+)(.*?)\{%-?\s*endmacro`)
+
 // render renders a Jinja source with roles and networks, as tripleo-common does when it
 // makes a plan. Files that it includes stand below its own folder.
 func render(text []byte, dir string, vars map[string]any) (out []byte, err error) {
@@ -23,12 +72,15 @@ func render(text []byte, dir string, vars map[string]any) (out []byte, err error
 			err = fmt.Errorf("the Jinja library gave up: %v", r)
 		}
 	}()
+	if name := endless(string(text)); name != "" {
+		return nil, fmt.Errorf("the macro %s calls itself", name)
+	}
 	files, err := loaders.NewFileSystemLoader(dir)
 	if err != nil {
 		return nil, err
 	}
 	const root = "/template"
-	within, err := loaders.NewShiftedLoader(root, strings.NewReader(filteredIn.ReplaceAllString(string(text), "in (${1})")), files)
+	within, err := loaders.NewShiftedLoader(root, strings.NewReader(prepared(string(text))), files)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +102,7 @@ func environment() *exec.Environment {
 		}
 	}
 	own.Methods.List = exec.NewMethodSet(lists)
+	own.Filters = exec.NewFilterSet(map[string]exec.FilterFunction{"upstep_shown": showFilter}).Update(own.Filters)
 	return &own
 }
 

@@ -34,7 +34,7 @@ func (s *Stack) attribute(resource, attr string, path []any, at source.Pos) any 
 		return s.chain(resource, declared.Get("properties"), attr, path, at)
 	}
 	if e.placeholders {
-		e.note(resource+"."+attr, "placeholder")
+		e.note(resource+"."+attr, "placeholder", source.Node{})
 		return "__" + resource + "_" + attr + "__"
 	}
 	e.fail(at, "attribute "+attr+" of "+resource+" ("+typeName+") is known only in a running cloud",

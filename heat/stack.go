@@ -146,7 +146,7 @@ func (s *Stack) find(name string, at source.Pos) any {
 		return e.cast(e.property(given, declared, at), declared, at)
 	}
 	if v, set := e.given(name); set && (!ok || yaql.Open(v) != nil) {
-		e.note(name, e.defaults[name].Pos().File)
+		e.note(name, e.defaults[name].Pos().File, declared)
 		if !ok {
 			e.sink.Warnf(at, "parameter %s is not declared by this template; the environment's value is taken", name).
 				WithHint("declare it under parameters:")
@@ -158,10 +158,10 @@ func (s *Stack) find(name string, at source.Pos) any {
 		return nil
 	}
 	if d := declared.Get("default"); d.Exists() && d.Kind() != source.Null {
-		e.note(name, "default")
+		e.note(name, "default", declared)
 		return e.cast(e.plain(d), declared, at)
 	}
-	return e.absent(name, declared)
+	return e.absent(name, declared, at)
 }
 
 // nothing is what a nested template's parameter is when its property is null.
@@ -247,25 +247,25 @@ func undeclaredHint(name string, t *template) string {
 	return "declare it under parameters:, or set it in an environment (-e) under parameter_defaults:"
 }
 
-func (e *Engine) note(name, origin string) {
+func (e *Engine) note(name, origin string, declared source.Node) {
 	if e.used[name] == nil || origin != "default" {
-		e.used[name] = &Used{Name: name, Origin: origin}
+		e.used[name] = &Used{Name: name, Origin: origin, Hidden: declared.Get("hidden").Scalar() == true}
 	}
 }
 
 // absent is a parameter that is declared and has no value from anywhere.
-func (e *Engine) absent(name string, declared source.Node) any {
+func (e *Engine) absent(name string, declared source.Node, at source.Pos) any {
 	kind := declared.Get("type").Text()
 	m := e.missing[name]
 	if m == nil {
 		m = &Missing{Name: name, Type: kind}
 		e.missing[name] = m
 	}
-	if p := declared.Pos(); !slices.ContainsFunc(m.At, func(q source.Pos) bool { return q.File == p.File }) {
-		m.At = append(m.At, p)
+	if !slices.ContainsFunc(m.At, func(q source.Pos) bool { return q.File == at.File }) {
+		m.At = append(m.At, at)
 	}
 	if e.placeholders {
-		e.note(name, "placeholder")
+		e.note(name, "placeholder", declared)
 		return Placeholder(name, kind)
 	}
 	e.broken++

@@ -45,6 +45,18 @@ func (v Node) Scalar() any {
 	return text
 }
 
+// date11 is a plain scalar that YAML 1.1 takes for a date or a time.
+var date11 = regexp.MustCompile(`^[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:(?:[Tt]|[ \t]+)[0-9][0-9]?:[0-9]{2}:[0-9]{2}.*)?$`)
+
+// Dated tells whether a plain scalar is a date to other readers of YAML.
+func (v Node) Dated() bool {
+	if v.Kind() != Scalar || v.Quoted() {
+		return false
+	}
+	text := v.Text()
+	return len(text) > 7 && text[4] == '-' && date11.MatchString(text)
+}
+
 func number11(text string) any {
 	switch {
 	case int11.MatchString(text):

@@ -290,20 +290,21 @@ func (im *importer) reportMissing() {
 		return
 	}
 	for _, m := range im.engine.Missing() {
-		var where []string
-		for _, at := range m.At {
-			where = append(where, at.Short())
-		}
-		verb := " want it"
-		if len(where) == 1 {
-			verb = " wants it"
+		var others []string
+		for _, at := range m.At[1:] {
+			others = append(others, at.Short())
 		}
 		const most = 4
 		more := ""
-		if len(where) > most {
-			where, more = where[:most], " and others"
+		switch {
+		case len(others) > most:
+			more = "; " + strings.Join(others[:most], ", ") + " and others want it, too"
+		case len(others) > 1:
+			more = "; " + strings.Join(others, ", ") + " want it, too"
+		case len(others) == 1:
+			more = "; " + others[0] + " wants it, too"
 		}
-		im.sink.Errorf(m.At[0], "parameter %s (%s) has neither a default nor a value; %s%s", m.Name, m.Type, strings.Join(where, ", "), more+verb).
+		im.sink.Errorf(m.At[0], "parameter %s (%s) has neither a default nor a value%s", m.Name, m.Type, more).
 			WithHint("set it in an environment (-e FILE: parameter_defaults: {" + m.Name + ": ...}), or give --placeholders")
 	}
 }
