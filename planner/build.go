@@ -21,6 +21,7 @@ type World struct {
 	// Not all roles could be read: that a service stands on none says nothing.
 	PartialRoles   bool
 	AllowDowngrade bool // of hosts that have a later version than the target
+	Hop            *Hop // of a route; nil: the whole upgrade
 }
 
 // Build plans the upgrade. With an error among the problems there is no plan.

@@ -256,7 +256,11 @@ func (p *Plan) Summary() string {
 		parts = append(parts, "hosts not known yet")
 	}
 	parts = append(parts, count(stages, "stage"), count(units, "unit"))
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if h := p.Hop; h != nil {
+		text = h.String() + " (hop " + itoa(h.Number) + " of " + itoa(h.Of) + "), " + text
+	}
+	return text
 }
 
 // LeftOut counts the tasks of the preflight and the stages that are left out because an

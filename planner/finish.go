@@ -55,7 +55,7 @@ func (b *builder) placedServices() []int {
 func (b *builder) plan() *Plan {
 	s := &b.Settings
 	p := &Plan{
-		Format: Format, Name: s.Name, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks, Windows: s.Windows, Notify: s.Notify,
+		Format: Format, Name: s.Name, Hop: b.Hop, Ordering: s.Ordering, Parallelism: s.Parallelism, Forks: s.Forks, Windows: s.Windows, Notify: s.Notify,
 		AllowDowngrade: b.AllowDowngrade, HostsKnown: b.Inventory != nil, Vars: s.Vars.Text, Play: keywords(s.Play), Preflight: b.preCheck,
 		Before: b.deployments(s.Before), After: b.deployments(s.After), Stages: b.planned, Rollback: b.undoing,
 		Ignored: b.ignored, Notes: b.notes, Sources: slices.Clone(b.Sources),

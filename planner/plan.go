@@ -22,6 +22,7 @@ const PostUpgrade = "post_upgrade"
 type Plan struct {
 	Format      string                  `json:"format"`
 	Name        string                  `json:"name,omitempty"`
+	Hop         *Hop                    `json:"hop,omitempty"`  // which jump of a route this is; none: the whole upgrade
 	Undo        string                  `json:"undo,omitempty"` // the run that this plan takes back; none: it is an upgrade
 	Ordering    string                  `json:"ordering"`       // barrier or dependencies: whether steps and waves are barriers
 	Parallelism int                     `json:"parallelism,omitempty"`

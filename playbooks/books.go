@@ -48,6 +48,10 @@ func (r *renderer) vars() {
 	w.madeFor(planner.Place{File: settingsFile})
 	w.linef("---")
 	w.comment("Inputs and variables of the upgrade, for every play.")
+	if h := r.plan.Hop; h != nil {
+		w.linef("upstep_from: %s", source.Quote(h.From))
+		w.linef("upstep_to: %s", source.Quote(h.To))
+	}
 	for _, in := range r.plan.Inputs {
 		if in.Value != "" {
 			w.linef("%s: %s", in.Name, in.Value)
@@ -57,12 +61,20 @@ func (r *renderer) vars() {
 	r.write(varsFile, w)
 }
 
+// hopOf names the hop of a plan that is one.
+func hopOf(p *planner.Plan) string {
+	if p.Hop == nil {
+		return ""
+	}
+	return " from " + visible(p.Hop.From) + " to " + visible(p.Hop.To)
+}
+
 // upgrade writes the playbook of everything, in order.
 func (r *renderer) upgrade(stages []string) {
 	w := &writer{}
 	w.linef("---")
 	if r.plan.Undo == "" {
-		w.comment("The whole upgrade" + named(r.plan.Name) + ", in order.")
+		w.comment("The whole upgrade" + named(r.plan.Name) + hopOf(r.plan) + ", in order.")
 	} else {
 		w.comment("What run " + r.plan.Undo + named(r.plan.Name) + " did, taken back.")
 	}

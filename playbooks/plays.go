@@ -396,7 +396,9 @@ func (r *renderer) varsFiles(w *writer, keywords []planner.Keyword) {
 	}
 }
 
-func (r *renderer) hasVars() bool { return len(r.plan.Inputs) > 0 || r.plan.Vars != "" }
+func (r *renderer) hasVars() bool {
+	return len(r.plan.Inputs) > 0 || r.plan.Vars != "" || r.plan.Hop != nil
+}
 
 // blockLevel gives the keywords of a role that may stand on a block.
 func blockLevel(list []planner.Keyword) []planner.Keyword {

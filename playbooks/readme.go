@@ -12,11 +12,8 @@ import (
 func (r *renderer) readme() string {
 	var b strings.Builder
 	p := r.plan
-	title := visible(strings.Join(strings.Fields(p.Name), " "))
-	if title == "" {
-		title = "upgrade"
-	}
-	fmt.Fprintf(&b, "# Playbooks of %s\n\n", title)
+	title := orUpgrade(visible(strings.Join(strings.Fields(p.Name), " ")))
+	fmt.Fprintf(&b, "# Playbooks of %s%s\n\n", title, hopOf(p))
 	b.WriteString("Made by `upstep emit`. Change the project's services and roles and emit again; `sha256sum -c SHA256SUMS` tells whether\nanything here was changed by hand.\n\n## What was planned\n\n")
 	for _, s := range p.Stages {
 		if len(s.Waves) == 0 {

@@ -82,11 +82,19 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Forks = f.Int("forks", 1, 0)
 	s.Windows = windows(f.Get("window"), sink)
 	s.Notify = reader{s.Values(), sink}.notifications(f.Get("notify"))
-	for _, later := range []string{"from", "to", "releases"} {
-		if f.Has(later) {
-			sink.Warnf(f.PosOf(later), "%s is not acted on by this version of upstep", later).WithHint("planning and emitting leave it out")
-		}
+	s.Releases = s.releases(f.Get("releases"), sink)
+	s.From, s.To = s.version(f, "from", sink), s.version(f, "to", sink)
+}
+
+// version reads where an upgrade begins or ends, which an input may say.
+func (s *Settings) version(f source.Fields, key string, sink *source.Sink) string {
+	if !f.Has(key) {
+		return ""
 	}
+	if len(s.Releases) == 0 && !s.Partial {
+		sink.Warnf(f.PosOf(key), "%s says nothing without releases", key).WithHint("declare the jumps that exist under releases:")
+	}
+	return s.Values().Expand(f.String(key), f.PosOf(key), sink)
 }
 
 // clashes reports inputs and vars of the same name: one would hide the other.

@@ -40,6 +40,8 @@ type Settings struct {
 	Forks          int               // hosts at once over all roles; 0: Ansible's own setting
 	Windows        []calendar.Window // when work may begin; none: at any time
 	Notify         []Notification
+	Releases       []Release // the jumps between versions that exist, as written
+	From, To       string    // where the upgrade begins and ends; "" where the command says it
 }
 
 // Stage is a span of the upgrade that an operator may stop after.

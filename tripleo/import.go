@@ -50,6 +50,7 @@ type Summary struct {
 	Broken     int           `json:"broken_tasks"`                // left out, for they can't be evaluated
 	Secrets    []string      `json:"hidden_parameters,omitempty"` // parameters that templates hide, whose values stand in the project
 	Files      []string      `json:"files_read"`                  // as named to people, in the order in which they were read
+	From       string        `json:"from,omitempty"`              // the release from which a fast-forward upgrade leads
 	Releases   []string      `json:"releases,omitempty"`
 }
 

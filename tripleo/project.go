@@ -67,7 +67,6 @@ func (im *importer) project() *Project {
 		if h.release != "" {
 			folder = "releases/" + h.release + "/"
 		}
-		b.complete(h, hops)
 		for _, d := range h.defs {
 			p.Files = append(p.Files, File{folder + d.name + ".yaml", d.file()})
 		}
@@ -276,23 +275,12 @@ func (b *builder) tasks(p *placement, l list) []source.Node {
 	return out
 }
 
-// complete gives every hop every service that some hop has: roles name them all.
-func (b *builder) complete(h *hop, hops []*hop) {
-	for _, o := range hops {
-		for _, d := range o.defs {
-			if _, ok := h.byName[d.name]; !ok {
-				above, _, _ := strings.Cut(d.text, "\x00")
-				empty := &definition{name: d.name, text: above + "\x00"}
-				h.byName[d.name] = empty
-				h.defs = append(h.defs, empty)
-			}
-		}
-	}
-}
-
 func (b *builder) summary(hops []*hop) Summary {
 	s := Summary{
 		Workflow: b.options.Workflow, Roles: []RoleSummary{}, Without: []string{}, Steps: []int{}, Parameters: b.engine.Used(), Dead: len(b.notes.dead), Broken: len(b.notes.broken), Releases: b.releases,
+	}
+	if len(b.releases) > 0 {
+		s.From = before(b.releases[0])
 	}
 	for _, f := range b.engine.Read() {
 		s.Files = append(s.Files, f.Name)
@@ -402,8 +390,10 @@ func (b *builder) upgradeFile(hops []*hop) string {
 	}
 	if b.hop.release != "" {
 		out.WriteString("releases:\n")
+		from := before(hops[0].release)
 		for _, h := range hops {
-			fmt.Fprintf(&out, "  - {from: %s, to: %s, services: releases/%s}\n", before(h.release), h.release, h.release)
+			fmt.Fprintf(&out, "  - {from: %s, to: %s, services: releases/%s}\n", from, h.release, h.release)
+			from = h.release
 		}
 	}
 	return out.String()

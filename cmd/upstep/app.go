@@ -42,6 +42,8 @@ type app struct {
 	inputs         []string
 	output         string
 	allowDowngrade bool
+	from, to       string                              // the releases that the upgrade leads from and to
+	otherRoutes    []string                            // as short as the one that was chosen
 	space          func(string) (journal.Space, error) // measures file systems; nil: as the kernel says
 	warnings       int                                 // shown so far
 	problems       source.Problems                     // warnings of the plan
@@ -193,7 +195,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 	f.StringArrayVarP(&a.inventory, "inventory", "i", nil, "Ansible inventory, may be repeated (default inventory, inventory.yaml, inventory.yml, inventory.ini or hosts if one is there; none: plan without hosts)")
 	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
 	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
-	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.rollbackCommand(), a.explainCommand(), a.graphCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.rollbackCommand(), a.explainCommand(), a.graphCommand(), a.releasesCommand(), a.versionCommand(), a.completionCommand())
 	root.AddCommand(a.importCommand(), a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.notifyCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand())
 	wordFlags(root)
 	return root

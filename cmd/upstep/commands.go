@@ -33,6 +33,7 @@ With --ansible, what would be emitted is also given to ansible-playbook --syntax
 	}
 	cmd.Flags().BoolVar(&withAnsible, "ansible", false, "also check with Ansible what would be emitted")
 	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for errors")
+	a.routeFlags(cmd)
 	a.outputFlag(cmd)
 	return cmd
 }
@@ -47,27 +48,28 @@ batches, and what is left out and why. Nothing is changed.`,
 		Example: "  upstep plan\n  upstep plan -i production --set revision=1.10\n  upstep plan --save plan.json\n  upstep plan --output json | jq '.stages[].name'",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, err := a.load(cmd.Context())
+			r, err := a.loadRoute(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if save != "" {
-				if err := savePlan(a.path(save), plan); err != nil {
+				if err := savePlan(a.path(save), r); err != nil {
 					return err
 				}
 			}
-			return a.result(plan, func() { a.planTable(plan, a.windowText(cmd.Context(), plan)) })
+			return a.plan(cmd.Context(), r)
 		},
 	}
 	cmd.Flags().StringVar(&save, "save", "", "write the plan document to this file as well")
+	a.routeFlags(cmd)
 	a.downgradeFlag(cmd)
 	a.outputFlag(cmd)
 	return cmd
 }
 
 // savePlan writes the plan document; an interrupted save leaves an older one whole.
-func savePlan(path string, plan *planner.Plan) error {
-	doc, err := plan.Encode()
+func savePlan(path string, r *planner.Route) error {
+	doc, err := r.Encode()
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func savePlan(path string, plan *planner.Plan) error {
 		if err != nil {
 			return err
 		}
-		if _, err := planner.Decode(text); err != nil {
+		if _, err := planner.DecodeRoute(text); err != nil {
 			return usageError{fmt.Errorf("%s exists and is no plan", path), "--save overwrites only an earlier plan: name another file"}
 		}
 	}

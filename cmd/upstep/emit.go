@@ -29,22 +29,23 @@ overwritten without --overwrite.`,
 			if check && overwrite {
 				return usageError{errors.New("--check writes nothing, so there is nothing for --overwrite to overwrite"), "give one of the two"}
 			}
-			plan, err := a.load(cmd.Context())
+			r, err := a.loadRoute(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return a.emit(cmd.Context(), plan, out, overwrite, check)
+			return a.emit(cmd.Context(), r, out, overwrite, check)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "playbooks", "folder to write, below the project")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "overwrite files that were changed by hand")
 	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit with 5 when the folder is not up to date")
+	a.routeFlags(cmd)
 	a.downgradeFlag(cmd)
 	return cmd
 }
 
-func (a *app) emit(ctx context.Context, plan *planner.Plan, out string, overwrite, check bool) error {
-	tree, err := playbooks.Render(plan)
+func (a *app) emit(ctx context.Context, r *planner.Route, out string, overwrite, check bool) error {
+	tree, err := playbooks.RenderRoute(r)
 	if err != nil {
 		return err
 	}

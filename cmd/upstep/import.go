@@ -164,7 +164,7 @@ func apart(templates, out string) error {
 type imported struct {
 	tripleo.Summary
 
-	Plan     string             `json:"plan"`
+	Plan     []string           `json:"plans"` // each hop's, in short
 	Crossing []planner.Crossing `json:"variables_crossing_services"`
 	Problems source.Problems    `json:"problems"`
 }
@@ -191,20 +191,27 @@ func (a *app) writeProject(ctx context.Context, out string, p *tripleo.Project, 
 	}
 	in := imported{Summary: p.Summary, Problems: found}
 	own := &app{dir: dir, stdout: a.stdout, stderr: a.stderr}
-	if len(p.Summary.Releases) > 0 {
-		own.services = filepath.Join("releases", p.Summary.Releases[0])
+	if n := len(p.Summary.Releases); n > 0 {
+		own.from, own.to = p.Summary.From, p.Summary.Releases[n-1]
 	}
-	world, sink, err := own.read(ctx)
+	worlds, sink, err := own.read(ctx)
 	if err != nil {
 		return imported{}, err
 	}
-	plan, problems := planner.Build(world)
-	wrong := slices.DeleteFunc(append(sink.Problems(), problems...), func(p source.Problem) bool { return p.Severity != source.Error })
+	wrong := sink.Problems()
+	for _, w := range worlds {
+		plan, problems := planner.Build(w)
+		wrong = append(wrong, problems...)
+		if plan != nil {
+			in.Plan = append(in.Plan, plan.Summary())
+		}
+		in.Crossing = append(in.Crossing, planner.Crossings(w)...)
+	}
+	wrong = slices.DeleteFunc(wrong, func(p source.Problem) bool { return p.Severity != source.Error })
 	a.show(append(found, wrong...).Sorted())
 	if len(wrong) > 0 {
 		return imported{}, a.refused(wrong)
 	}
-	in.Plan, in.Crossing = plan.Summary(), planner.Crossings(world)
 	return in, a.place(dir, out, p)
 }
 
@@ -244,7 +251,7 @@ func (a *app) place(dir, out string, p *tripleo.Project) error {
 
 // importTable prints what an import found.
 func (a *app) importTable(f importFlags, in imported) {
-	a.printf("%s: %s with tasks, %s (%s)\n", f.out, plural(in.Services, "service"), plural(in.Tasks, "task"), in.Plan)
+	a.printf("%s: %s with tasks, %s (%s)\n", f.out, plural(in.Services, "service"), plural(in.Tasks, "task"), strings.Join(in.Plan, "; "))
 	t := newTable()
 	for _, l := range in.Lists {
 		t.AppendRow(table.Row{l.Name, plural(l.Tasks, "task")})
@@ -280,11 +287,11 @@ func (a *app) importTable(f importFlags, in imported) {
 	if len(in.Secrets) > 0 {
 		a.printf("\nsecrets that stand in the project in clear text: %s\n", strings.Join(in.Secrets, ", "))
 	}
-	hop := ""
-	if len(in.Releases) > 0 {
-		hop = " --services releases/" + in.Releases[0]
+	way := ""
+	if in.From != "" {
+		way = " --from " + in.From + " --to " + in.Releases[len(in.Releases)-1]
 	}
-	a.printf("\nnext: upstep plan -C %s%s\n", pathWord(a.path(f.out)), hop)
+	a.printf("\nnext: upstep plan -C %s%s\n", pathWord(a.path(f.out)), way)
 }
 
 // parametersTable prints the parameters that shaped tasks: first what was given, then

@@ -13,18 +13,18 @@ import (
 	"github.com/upstep/upstep/playbooks"
 )
 
-// prepare gives the plan to run and its tree on a machine that can run it: meanwhile
+// prepare gives the plans to run and their trees on a machine that can run them: meanwhile
 // Ansible is asked for its version, and there must be room for the run's record.
-func (a *app) prepare(ctx context.Context, f runFlags) (*planner.Plan, *playbooks.Tree, error) {
+func (a *app) prepare(ctx context.Context, f runFlags) (*planner.Route, []*playbooks.Tree, error) {
 	suffices := make(chan error, 1)
 	go func() { suffices <- a.ansible().Suffices(ctx) }()
-	plan, tree, err := a.loadPlan(ctx, f.plan, f.exclude)
+	plans, trees, err := a.loadPlan(ctx, f.plan, f.exclude)
 	// What else is wrong with an Ansible shows where it is used.
 	if old, is := errors.AsType[*ansible.TooOldError](<-suffices); is {
 		return nil, nil, usageError{old, old.Hint()}
 	}
 	if err != nil || f.check { // which keeps no record
-		return plan, tree, err
+		return plans, trees, err
 	}
 	measure := a.space
 	if measure == nil {
@@ -33,7 +33,7 @@ func (a *app) prepare(ctx context.Context, f runFlags) (*planner.Plan, *playbook
 	if full, is := errors.AsType[*journal.NoRoomError](journal.Room(a.dir, measure)); is {
 		return nil, nil, codeError{fmt.Errorf("%w\n  hint: %s", full, full.Hint()), exitPreflight}
 	}
-	return plan, tree, nil
+	return plans, trees, nil
 }
 
 // downgradeFlag lets hosts have a later version than is wanted.

@@ -12,40 +12,46 @@ import (
 	"github.com/upstep/upstep/playbooks"
 )
 
-// loadPlan gives the plan to run and its tree: the project's, planned now, or the one of
-// a document, which is run as it stands and never read from the sources again.
-func (a *app) loadPlan(ctx context.Context, file string, exclude []string) (*planner.Plan, *playbooks.Tree, error) {
+// loadPlan gives the plans to run, one for each hop, and their trees: the project's,
+// planned now, or those of a document, which are run as they stand and never read from
+// the sources again.
+func (a *app) loadPlan(ctx context.Context, file string, exclude []string) (*planner.Route, []*playbooks.Tree, error) {
 	if file == "" {
-		plan, err := a.load(ctx)
+		r, err := a.loadRoute(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		if !plan.HostsKnown {
+		if !r.Hops[0].HostsKnown {
 			return nil, nil, usageError{errors.New("a run needs hosts"), "-i names the inventory"}
 		}
-		tree, err := playbooks.Render(plan)
+		trees, whole, err := treesOf(r)
 		if err != nil {
 			return nil, nil, err
 		}
-		a.compareEmitted(tree)
-		return plan, tree, nil
+		a.compareEmitted(whole)
+		return r, trees, nil
+	}
+	if a.from != "" || a.to != "" {
+		return nil, nil, usageError{errors.New("a saved plan has its route: --from and --to say nothing"), "leave them out, or plan again"}
 	}
 	text, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("read the plan: %w", err), "upstep emit writes plan.json into its folder; upstep plan --save writes one elsewhere"}
 	}
-	plan, err := planner.Decode(text)
+	r, err := planner.DecodeRoute(text)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", file, err), "name a plan document of this version of upstep"}
 	}
-	if err := a.refuseOther(plan); err != nil {
-		return nil, nil, err
+	for _, plan := range r.Hops {
+		if err := a.refuseOther(plan); err != nil {
+			return nil, nil, err
+		}
+		if err := a.bind(ctx, plan, exclude); err != nil {
+			return nil, nil, err
+		}
 	}
-	if err := a.bind(ctx, plan, exclude); err != nil {
-		return nil, nil, err
-	}
-	tree, err := a.treeOf(plan, file, text)
-	return plan, tree, err
+	trees, err := a.treesOf(r, file, text)
+	return r, trees, err
 }
 
 // compareEmitted says when what was emitted for review is not what is going to run.
@@ -98,21 +104,27 @@ func (a *app) differing(w playbooks.Written) {
 	}
 }
 
-// treeOf renders the tree of a document. Where the document stands in a tree, every file
-// of it must be as it was emitted.
-func (a *app) treeOf(plan *planner.Plan, file string, text []byte) (*playbooks.Tree, error) {
+// treesOf renders the trees of a document. Where the document stands in a tree, every
+// file of it must be as it was emitted.
+func (a *app) treesOf(r *planner.Route, file string, text []byte) ([]*playbooks.Tree, error) {
 	dir := filepath.Dir(file)
-	if err := playbooks.ReadAssets(dir, plan); err != nil {
-		return nil, codeError{fmt.Errorf("%w\n  hint: run the plan.json that upstep emit wrote, where it stands; or emit again", err), exitStale}
-	}
-	written, err := planner.Decode(text) // without the hosts that were bound now
+	written, err := planner.DecodeRoute(text) // without the hosts that were bound now
 	if err != nil {
 		return nil, err
 	}
-	if err := playbooks.ReadAssets(dir, written); err != nil {
-		return nil, err
+	for i, plan := range r.Hops {
+		assets := dir
+		if plan.Hop != nil && !r.Alone() {
+			assets = filepath.Join(dir, plan.Hop.Name())
+		}
+		if err := playbooks.ReadAssets(assets, plan); err != nil {
+			return nil, codeError{fmt.Errorf("%w\n  hint: run the plan.json that upstep emit wrote, where it stands; or emit again", err), exitStale}
+		}
+		if err := playbooks.ReadAssets(assets, written.Hops[i]); err != nil {
+			return nil, err
+		}
 	}
-	tree, err := playbooks.Render(written)
+	trees, tree, err := treesOf(written)
 	if err != nil {
 		return nil, err
 	}
@@ -129,5 +141,5 @@ func (a *app) treeOf(plan *planner.Plan, file string, text []byte) (*playbooks.T
 			}
 		}
 	}
-	return tree, nil
+	return trees, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +24,7 @@ func (a *app) planTable(p *planner.Plan, window string) {
 		name = "rollback of run " + p.Undo
 	}
 	a.printf("%s: %s\n", name, p.Summary())
+	a.hopNotes(p)
 	for _, in := range p.Inputs {
 		a.printf("  %s = %s\n", in.Name, in.Value)
 	}
@@ -63,7 +66,27 @@ func (a *app) planTable(p *planner.Plan, window string) {
 		a.printf("\nnext: upstep rollback %s%s\n", p.Undo, a.sameFlags())
 		return
 	}
-	a.printf("\nnext: upstep emit%s\n", a.sameFlags())
+}
+
+// plan shows the plans of a route.
+func (a *app) plan(ctx context.Context, r *planner.Route) error {
+	if a.output != "table" && r.Hops[0].Hop != nil {
+		doc, err := r.Encode()
+		if err != nil {
+			return err
+		}
+		return a.document(json.RawMessage(doc))
+	}
+	return a.result(r.Hops[0], func() {
+		a.routeTable(r)
+		for _, p := range r.Hops {
+			if p.Hop != nil {
+				a.printf("\n")
+			}
+			a.planTable(p, a.windowText(ctx, p))
+		}
+		a.printf("\nnext: upstep emit%s\n", a.sameFlags())
+	})
 }
 
 // preflightParts says what preflight asks, and on which roles.
@@ -145,6 +168,11 @@ func (a *app) sameFlags() string {
 	}{{" -i ", a.inventory}, {" --inputs ", a.inputs}, {" --set ", a.set}} {
 		for _, v := range f.values {
 			b.WriteString(f.name + shellWord(v))
+		}
+	}
+	for _, f := range []struct{ name, value string }{{"from", a.from}, {"to", a.to}} {
+		if f.value != "" {
+			b.WriteString(" --" + f.name + " " + shellWord(f.value))
 		}
 	}
 	if a.allowDowngrade {

@@ -22,31 +22,46 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
-// load reads the project and plans it. All problems are shown; with an error among
-// them there is no plan, and the error is source.Problems.
+// load is loadRoute for commands that take a single plan.
 func (a *app) load(ctx context.Context) (*planner.Plan, error) {
+	r, err := a.loadRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return single(r)
+}
+
+// loadRoute reads the project and plans it: each hop of its route, or the whole upgrade
+// where there is none. All problems are shown; with an error among them there is no
+// plan, and the error is source.Problems.
+func (a *app) loadRoute(ctx context.Context) (*planner.Route, error) {
 	if err := a.needFolder(); err != nil {
 		return nil, err
 	}
-	w, sink, err := a.read(ctx)
+	worlds, sink, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found := sink.Problems()
+	r := &planner.Route{}
+	for _, w := range worlds {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		plan, problems := planner.Build(w)
+		found = append(found, problems...)
+		r.Hops = append(r.Hops, plan)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	plan, problems := planner.Build(w)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	found = append(found, problems...).Sorted()
+	found = found.Sorted()
 	a.show(found)
 	if found.Count(source.Error) > 0 {
 		return nil, a.refused(found)
 	}
 	a.problems = found
-	return plan, nil
+	return r, nil
 }
 
 // needFolder refuses a folder that there is not.
@@ -57,24 +72,21 @@ func (a *app) needFolder() error {
 	return nil
 }
 
-// read gathers what a plan is made of.
-func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
+// read gathers what a plan is made of: of each hop of the route, or of the one plan.
+func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	sink := &source.Sink{}
 	given, err := a.given(sink)
 	if err != nil {
-		return planner.World{}, nil, err
+		return nil, nil, err
 	}
 	w := planner.World{}
 	whole := false
 	w.Settings = a.readSettings(given, sink)
 	vals := w.Settings.Values()
-
-	dir := a.services
-	if dir == "" {
-		dir = "services"
+	hops, err := a.hops(&w.Settings, sink)
+	if err != nil {
+		return nil, nil, err
 	}
-	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
-
 	file := a.rolesPath()
 	parent, name := filepath.Split(filepath.Clean(file))
 	w.Roles, whole = roles.Load(os.DirFS(a.path(parent)), name, filepath.ToSlash(filepath.Clean(parent)), vals, sink)
@@ -82,10 +94,18 @@ func (a *app) read(ctx context.Context) (planner.World, *source.Sink, error) {
 	w.PartialRoles, w.AllowDowngrade = !whole, a.allowDowngrade
 
 	if w.Inventory, err = a.readInventory(ctx); err != nil {
-		return planner.World{}, nil, err
+		return nil, nil, err
 	}
+	if len(hops) > 0 {
+		return a.worldsOf(w, hops, sink), sink, nil
+	}
+	dir := a.services
+	if dir == "" {
+		dir = "services"
+	}
+	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
 	w.Sources = a.digests(w)
-	return w, sink, nil
+	return []planner.World{w}, sink, nil
 }
 
 // readSettings reads upgrade.yaml.

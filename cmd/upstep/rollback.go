@@ -45,7 +45,7 @@ What nothing takes back is listed first; --partial goes on without it.`,
 					return err
 				}
 				if save != "" {
-					if err := savePlan(a.path(save), plan.Plan); err != nil {
+					if err := savePlan(a.path(save), &planner.Route{Hops: []*planner.Plan{plan.Plan}}); err != nil {
 						return err
 					}
 				}

@@ -66,7 +66,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.shown(cmd.Context(), f, func(o *outcome, v runView) error { return a.run(cmd.Context(), o, v) })
+			return a.runRoute(cmd.Context(), f)
 		},
 	}
 	fl := cmd.Flags()
@@ -85,33 +85,72 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.diff, "diff", false, "show how files change")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "after a failure begin what does not depend on it")
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
+	a.routeFlags(cmd)
 	a.downgradeFlag(cmd)
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
-	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each stage, wave or batch")
+	fl.StringVar(&f.pauseAfter, "pause-after", "", "stop after each hop, stage, wave or batch")
 	fl.BoolVar(&f.WaitForWindow, "wait-for-window", false, "outside the maintenance window wait for the next, instead of stopping")
 	fl.BoolVar(&f.ignoreWindow, "ignore-window", false, "begin work outside the maintenance window as well")
 	f.add(cmd)
 	return cmd
 }
 
-// run runs the plan of the project, and fills in how it ended.
-func (a *app) run(ctx context.Context, o *outcome, v runView) error {
+// pauseHop stops between the hops of a route.
+const pauseHop = "hop"
+
+// plans is what is left of the plans of a run, hop by hop.
+type plans struct {
+	route *planner.Route
+	trees []*playbooks.Tree
+	next  int
+}
+
+// runRoute runs the plan of the project, or those of its route, each hop a run of its
+// own, behind the hop before it.
+func (a *app) runRoute(ctx context.Context, f runFlags) error {
+	p := &plans{}
+	for {
+		if err := a.shown(ctx, f, func(o *outcome, v runView) error { return a.run(ctx, p, o, v) }); err != nil {
+			return err
+		}
+		if p.next >= len(p.route.Hops) {
+			return nil
+		}
+		ended, next := p.route.Hops[p.next-1].Hop, p.route.Hops[p.next].Hop
+		if f.pauseAfter == pauseHop {
+			return codeError{fmt.Errorf("stopped after hop %s, before %s\n  hint: the same command goes on", ended, next), exitStopped}
+		}
+	}
+}
+
+// run runs the next plan, and fills in how it ended.
+func (a *app) run(ctx context.Context, p *plans, o *outcome, v runView) error {
 	f := o.flags
 	switch runner.Pause(f.pauseAfter) {
 	case runner.NoPause, runner.PauseStage, runner.PauseWave, runner.PauseBatch:
 		f.PauseAfter = runner.Pause(f.pauseAfter)
+	case pauseHop:
 	default:
-		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after stage, wave or batch"}
+		return usageError{fmt.Errorf("unknown boundary %q", f.pauseAfter), "--pause-after hop, stage, wave or batch"}
 	}
 	if f.WaitForWindow && f.ignoreWindow {
 		return usageError{errors.New("--wait-for-window and --ignore-window contradict each other"), "give one of the two"}
 	}
-	plan, tree, err := a.prepare(ctx, f)
-	if err != nil {
-		return err
+	if p.route == nil {
+		var err error
+		if p.route, p.trees, err = a.prepare(ctx, f); err != nil {
+			return err
+		}
+		if p.next, err = a.startOf(ctx, p.route, f.fresh || f.check); err != nil {
+			return err
+		}
+	} else {
+		f.fresh = false // --new is said of the whole route
 	}
+	at := p.next
+	p.next++
 	o.flags = f
-	return a.carryOut(ctx, plan, tree, o, v)
+	return a.carryOut(ctx, p.route.Hops[at], p.trees[at], o, v)
 }
 
 // carryOut begins or goes on with a run of a plan, and fills in how it ended.
@@ -259,6 +298,8 @@ func (s *invocation) choose(ctx context.Context, current *journal.Run, doc []byt
 			s.flags.fresh = true // what is taken back does not go on
 		case s.plan.Undo == "" && before.Undo != "" && !s.flags.fresh:
 			return s.errUndoing(current.ID, before.Undo)
+		case s.plan.Undo == "" && !s.plan.Hop.Same(before.Hop) && !s.flags.fresh:
+			return usageError{fmt.Errorf("run %s is unfinished, and is %s", current.ID, hopText(before)), "finish it first, or give --new to leave it as it is"}
 		}
 	}
 	if current != nil && !s.flags.fresh {
@@ -295,6 +336,9 @@ func (s *invocation) refuseDone(ctx context.Context, latest *journal.Run) error 
 	if err != nil {
 		return err
 	}
+	if !s.plan.Hop.Same(before.Hop) {
+		return nil
+	}
 	done, err := s.journal.Progress(ctx, latest.ID)
 	if err != nil {
 		return err
@@ -323,7 +367,18 @@ func titleOf(p *planner.Plan) string {
 	if p.Undo != "" {
 		return strings.TrimSpace(p.Name + " back from " + p.Undo)
 	}
+	if p.Hop != nil {
+		return strings.TrimSpace(p.Name + " " + p.Hop.String())
+	}
 	return p.Name
+}
+
+// hopText says which hop a plan is.
+func hopText(p *planner.Plan) string {
+	if p.Hop == nil {
+		return "no hop of a route"
+	}
+	return "the hop " + p.Hop.String()
 }
 
 // compare refuses to go on with a run by a plan that says otherwise of what it did.

@@ -16,24 +16,28 @@ import (
 
 // validate checks the project, with Ansible where that is asked for.
 func (a *app) validate(ctx context.Context, withAnsible, strict bool) error {
-	plan, err := a.load(ctx)
+	r, err := a.loadRoute(ctx)
 	if err != nil {
 		return err
 	}
-	if withAnsible {
-		found, err := a.checkWithAnsible(ctx, plan)
-		if err != nil {
-			return err
+	var summary []string
+	for _, plan := range r.Hops {
+		if withAnsible {
+			found, err := a.checkWithAnsible(ctx, plan)
+			if err != nil {
+				return err
+			}
+			a.show(found)
+			if found.Count(source.Error) > 0 {
+				return a.refused(found)
+			}
 		}
-		a.show(found)
-		if found.Count(source.Error) > 0 {
-			return a.refused(found)
-		}
+		summary = append(summary, plan.Summary())
 	}
 	if strict && a.warnings > 0 {
 		return codeError{fmt.Errorf("%s, and --strict takes warnings for errors", plural(a.warnings, "warning")), exitInvalid}
 	}
-	v := validity{true, plan.Summary(), append(source.Problems{}, a.problems...)}
+	v := validity{true, strings.Join(summary, "\n"), append(source.Problems{}, a.problems...)}
 	return a.result(v, func() { a.printf("valid: %s\n", v.Summary) })
 }
 
