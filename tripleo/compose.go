@@ -14,7 +14,7 @@ import (
 // leaves naming the steps to its tasks.
 func (r *taskReader) compose(t *task, tagged bool) source.Node {
 	var pairs []source.Pair
-	tags, had := r.tagsOf(t, tagged && !t.split)
+	tags := r.tagsOf(t, tagged && !t.split)
 	put := func(e heat.Entry) {
 		if tags.Exists() {
 			p := source.Pair{Key: e.Key, Name: "tags", Value: tags}
@@ -39,7 +39,7 @@ func (r *taskReader) compose(t *task, tagged bool) source.Node {
 				pairs = append(pairs, source.Pair{Key: e.Key, Name: e.Name, Value: left})
 			}
 			continue
-		case e.Name == block && !had:
+		case e.Name == block && !hasTags:
 			put(heat.Entry{})
 		}
 		pairs = append(pairs, source.Pair{Key: e.Key, Name: e.Name, Value: r.part(t, e)})
@@ -113,9 +113,9 @@ func written(v any) source.Node {
 	return source.Node{}
 }
 
-// tagsOf gives a task's tags: its own, and the steps where it is the one to name them;
-// the second result tells that it has either. TripleO runs what is common in every step.
-func (r *taskReader) tagsOf(t *task, naming bool) (source.Node, bool) {
+// tagsOf gives a task's tags: its own, and the steps where it is the one to name them.
+// TripleO runs what is common in every step.
+func (r *taskReader) tagsOf(t *task, naming bool) source.Node {
 	own := t.tags
 	var steps []string
 	if r.byTags {
@@ -138,13 +138,13 @@ func (r *taskReader) tagsOf(t *task, naming bool) (source.Node, bool) {
 	v, has := t.get("tags")
 	switch {
 	case has && slices.Equal(own, t.tags):
-		return heat.Compose(v), true
+		return heat.Compose(v)
 	case len(own) == 0:
-		return source.Node{}, false
+		return source.Node{}
 	case len(own) == 1:
-		return source.Of(own[0]), true
+		return source.Of(own[0])
 	}
-	return source.Words(own), true
+	return source.Words(own)
 }
 
 func stepWords(steps []int) []string {

@@ -67,10 +67,10 @@ type ListSummary struct {
 	Tasks int    `json:"tasks"`
 }
 
-// notes is what reading adds up.
+// notes is what reading adds up: where tasks stand that are left out.
 type notes struct {
-	dead   map[source.Pos]bool // where tasks stand that TripleO never ran
-	broken map[source.Pos]bool
+	dead   map[source.Pos]bool // TripleO never ran them
+	broken map[source.Pos]bool // they can't be evaluated
 }
 
 // importer does one import.
@@ -230,7 +230,9 @@ func (im *importer) evaluate(r *role, s service, given map[string]any) *placemen
 			}
 		}
 		if slices.ContainsFunc(im.lists, func(l list) bool { return l.name == e.Name }) {
-			im.engine.Watch(func() { p.lists[e.Name] = im.flatten(e.Name, e.Value, nil) })
+			if !im.engine.Watch(func() { p.lists[e.Name] = im.flatten(e.Name, e.Value, nil) }) {
+				im.notes.broken[heat.Place(e.Value)] = true
+			}
 		}
 	}
 	for _, l := range im.lists {

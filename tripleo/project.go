@@ -1,8 +1,6 @@
 package tripleo
 
 import (
-	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -35,34 +33,34 @@ type placed struct {
 type hop struct {
 	release string
 	defs    []*definition
-	byName  map[string]*definition
-	alike   map[string][]*definition // by the name that several share
 }
+
+// variant is a service as it is on some roles, over all hops.
+type variant struct{ name, text string }
 
 // builder makes the project out of what was read.
 type builder struct {
 	*importer
-	counts map[string]int
-	steps  map[int]bool
-	hop    *hop
-	roles  []*placed
+	counts   map[string]int
+	steps    map[int]bool
+	hops     []*hop
+	roles    []*placed
+	variants map[string][]variant // by the name that they share
+	taken    map[string]bool      // names of services
 }
 
 func (im *importer) project() *Project {
-	b := &builder{importer: im, counts: map[string]int{}, steps: map[int]bool{}}
-	releases := im.releases
-	if len(releases) == 0 {
-		releases = []string{""}
+	b := &builder{importer: im, counts: map[string]int{}, steps: map[int]bool{}, variants: map[string][]variant{}, taken: map[string]bool{}}
+	for _, release := range im.releases {
+		b.hops = append(b.hops, &hop{release: release})
 	}
-	var hops []*hop
-	for _, release := range releases {
-		b.hop = &hop{release: release, byName: map[string]*definition{}, alike: map[string][]*definition{}}
-		b.services()
-		hops = append(hops, b.hop)
+	if len(b.hops) == 0 {
+		b.hops = []*hop{{}}
 	}
+	b.services()
 	im.reportMissing()
-	p := &Project{Summary: b.summary(hops)}
-	for _, h := range hops {
+	p := &Project{Summary: b.summary()}
+	for _, h := range b.hops {
 		folder := "services/"
 		if h.release != "" {
 			folder = "releases/" + h.release + "/"
@@ -71,11 +69,11 @@ func (im *importer) project() *Project {
 			p.Files = append(p.Files, File{folder + d.name + ".yaml", d.file()})
 		}
 	}
-	p.Files = append(p.Files, File{"roles.yaml", b.rolesFile()}, File{"upgrade.yaml", b.upgradeFile(hops)})
+	p.Files = append(p.Files, File{"roles.yaml", b.rolesFile()}, File{"upgrade.yaml", b.upgradeFile()})
 	return p
 }
 
-// services makes the services of a hop, and their roles: those that take batches
+// services makes the services of every hop, and their roles: those that take batches
 // first, then each role with its own, then the control node.
 func (b *builder) services() {
 	for _, l := range b.lists {
@@ -152,36 +150,52 @@ func (b *builder) role(as placed) *placed {
 }
 
 // put writes a service with some of its lists and places it on a role. One that says
-// the same on several roles is one service.
+// the same on several roles, in every hop, is one service.
 func (b *builder) put(to *placed, p *placement, name string, lists []list) {
-	d := b.define(p, lists)
-	if d == nil {
+	defs := make([]*definition, len(b.hops))
+	var text strings.Builder
+	some := false
+	for i, h := range b.hops {
+		if defs[i] = b.define(h, p, lists); defs[i] != nil {
+			text.WriteString(defs[i].text)
+			some = true
+		}
+		text.WriteByte(0)
+	}
+	if !some {
 		return
 	}
-	if i := slices.IndexFunc(b.hop.alike[name], func(o *definition) bool { return o.text == d.text }); i >= 0 {
-		to.place(b.hop.alike[name][i].name)
+	known := b.variants[name]
+	if i := slices.IndexFunc(known, func(v variant) bool { return v.text == text.String() }); i >= 0 {
+		to.place(known[i].name)
 		return
 	}
-	for n := 1; ; n++ {
-		d.name = name
-		switch n {
-		case 1:
-		case 2:
-			d.name = name + "_" + strings.ToLower(p.role.name)
-		default:
-			d.name = name + "_" + strings.ToLower(p.role.name) + "_" + strconv.Itoa(n-1)
+	v := variant{b.unused(name, p.role.name), text.String()}
+	b.variants[name], b.taken[v.name] = append(known, v), true
+	for i, d := range defs {
+		if d == nil {
+			continue
 		}
-		if _, taken := b.hop.byName[d.name]; !taken {
-			break
+		d.name = v.name
+		b.hops[i].defs = append(b.hops[i].defs, d)
+		for _, l := range d.lists {
+			b.counts[l.Name] += l.Tasks
 		}
 	}
-	b.hop.byName[d.name] = d
-	b.hop.alike[name] = append(b.hop.alike[name], d)
-	b.hop.defs = append(b.hop.defs, d)
-	for _, l := range d.lists {
-		b.counts[l.Name] += l.Tasks
+	to.place(v.name)
+}
+
+// unused gives a service a name: its own, or, where that is taken, one with its role.
+func (b *builder) unused(name, role string) string {
+	if !b.taken[name] {
+		return name
 	}
-	to.place(d.name)
+	name += "_" + strings.ToLower(role)
+	out := name
+	for n := 2; b.taken[out]; n++ {
+		out = name + "_" + strconv.Itoa(n)
+	}
+	return out
 }
 
 // place puts a service on a role, once.
@@ -192,11 +206,11 @@ func (r *placed) place(service string) {
 }
 
 // define writes the lists of a service; nil where none holds a task.
-func (b *builder) define(p *placement, lists []list) *definition {
+func (b *builder) define(h *hop, p *placement, lists []list) *definition {
 	d := &definition{}
 	var pairs []source.Pair
 	for _, l := range lists {
-		items := b.tasks(p, l)
+		items := b.tasks(h, p, l)
 		d.tasks += len(items)
 		if len(items) > 0 {
 			d.lists = append(d.lists, ListSummary{l.name, len(items)})
@@ -215,8 +229,8 @@ func (b *builder) define(p *placement, lists []list) *definition {
 	if mentions(body, "is_bootstrap_node") && !setsBootstrap.MatchString(body) {
 		vars = append(vars, source.Pair{Name: "is_bootstrap_node", Value: source.Of("{{ upstep_bootstrap }}")})
 	}
-	if b.hop.release != "" && mentions(body, "release") {
-		vars = append(vars, source.Pair{Name: "release", Value: source.Of(b.hop.release)})
+	if h.release != "" && mentions(body, "release") {
+		vars = append(vars, source.Pair{Name: "release", Value: source.Of(h.release)})
 	}
 	if len(vars) > 0 {
 		head.WriteString(source.Encode(source.MapOf([]source.Pair{{Name: "vars", Value: source.MapOf(vars, source.Node{})}}, source.Node{})))
@@ -252,8 +266,8 @@ func mentions(text, word string) bool {
 }
 
 // tasks writes the tasks of one list.
-func (b *builder) tasks(p *placement, l list) []source.Node {
-	r := &taskReader{list: l, byTags: b.byTags, release: b.hop.release, sink: b.sink, notes: &b.notes}
+func (b *builder) tasks(h *hop, p *placement, l list) []source.Node {
+	r := &taskReader{list: l, byTags: b.byTags, release: h.release, sink: b.sink, notes: &b.notes}
 	var out []source.Node
 	for _, v := range p.lists[l.name] {
 		var n source.Node
@@ -275,7 +289,7 @@ func (b *builder) tasks(p *placement, l list) []source.Node {
 	return out
 }
 
-func (b *builder) summary(hops []*hop) Summary {
+func (b *builder) summary() Summary {
 	s := Summary{
 		Workflow: b.options.Workflow, Roles: []RoleSummary{}, Without: []string{}, Steps: []int{}, Parameters: b.engine.Used(), Dead: len(b.notes.dead), Broken: len(b.notes.broken), Releases: b.releases,
 	}
@@ -291,7 +305,7 @@ func (b *builder) summary(hops []*hop) Summary {
 		}
 	}
 	names := map[string]bool{}
-	for _, h := range hops {
+	for _, h := range b.hops {
 		for _, d := range h.defs {
 			names[d.name] = true
 			s.Tasks += d.tasks
@@ -317,127 +331,4 @@ func (b *builder) summary(hops []*hop) Summary {
 	}
 	slices.Sort(s.Without)
 	return s
-}
-
-// rolesFile writes roles.yaml.
-func (b *builder) rolesFile() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "# The roles of %s, with the services that have tasks.\n", b.shown(b.options.RolesData))
-	for _, r := range b.roles {
-		if len(r.services) == 0 {
-			continue
-		}
-		fmt.Fprintf(&out, "- name: %s\n", r.name)
-		if about := strings.Join(strings.Fields(r.about), " "); about != "" {
-			fmt.Fprintf(&out, "  description: %s\n", source.Quote(about))
-		}
-		if r.hosts != "" {
-			fmt.Fprintf(&out, "  hosts: %s\n", source.Quote(r.hosts))
-		}
-		fmt.Fprintf(&out, "  stage: %s\n", r.stage)
-		if r.become != "" {
-			fmt.Fprintf(&out, "  play:\n    become: %s\n", r.become)
-		}
-		if r.batch > 0 {
-			fmt.Fprintf(&out, "  rolling:\n    batch: %d\n", r.batch)
-		}
-		out.WriteString("  services:\n")
-		for _, s := range r.services {
-			fmt.Fprintf(&out, "    - %s\n", source.Quote(s))
-		}
-	}
-	return out.String()
-}
-
-// shown names a file in what is written, where no path of the machine belongs.
-func (b *builder) shown(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return filepath.Base(path)
-	}
-	if name := b.files.Name(abs); !filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Base(path)
-}
-
-// upgradeFile writes upgrade.yaml.
-func (b *builder) upgradeFile(hops []*hop) string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "# Imported from tripleo-heat-templates by upstep import tripleo --workflow %s.\n", b.options.Workflow)
-	for i, e := range b.options.Environments {
-		if i == 0 {
-			out.WriteString("# Environments, later ones win:\n")
-		}
-		fmt.Fprintf(&out, "# - %s\n", b.shown(e))
-	}
-	fmt.Fprintf(&out, "name: TripleO %s\n", b.options.Workflow)
-	order := []string{preRolling, batches, control, nonControl}
-	for _, r := range b.roles {
-		if !slices.Contains(order, r.stage) {
-			order = append(order, r.stage)
-		}
-	}
-	stages := slices.DeleteFunc(order, func(s string) bool {
-		return !slices.ContainsFunc(b.roles, func(r *placed) bool { return r.stage == s && len(r.services) > 0 })
-	})
-	fmt.Fprintf(&out, "stages: [%s]\n", strings.Join(stages, ", "))
-	out.WriteString("identical_tasks: once  # as TripleO, which lets a role's services share tasks\n")
-	out.WriteString("play:\n  become: true\n")
-	if vars := b.variables(hops); len(vars) > 0 {
-		out.WriteString("# What TripleO's own playbooks set.\n")
-		out.WriteString(source.Encode(source.MapOf([]source.Pair{{Name: "vars", Value: source.MapOf(vars, source.Node{})}}, source.Node{})))
-	}
-	if b.hop.release != "" {
-		out.WriteString("releases:\n")
-		from := before(hops[0].release)
-		for _, h := range hops {
-			fmt.Fprintf(&out, "  - {from: %s, to: %s, services: releases/%s}\n", from, h.release, h.release)
-			from = h.release
-		}
-	}
-	return out.String()
-}
-
-// before gives the release before another.
-func before(release string) string {
-	names := []string{"liberty", "mitaka", "newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed"}
-	if i := slices.Index(names, release); i > 0 {
-		return names[i-1]
-	}
-	return "before-" + release
-}
-
-// variables gives those variables of TripleO's own playbooks that tasks use, with the
-// values of their parameters. common/deploy-steps.j2 (Train).
-func (b *builder) variables(hops []*hop) []source.Pair {
-	var out []source.Pair
-	for _, v := range []struct {
-		name, parameter string
-		otherwise       any
-	}{
-		{"container_cli", "ContainerCli", "podman"},
-		{"container_healthcheck_disabled", "ContainerHealthcheckDisabled", false},
-		{"container_log_stdout_path", "ContainerLogStdoutPath", "/var/log/containers/stdouts"},
-		{"deploy_identifier", "DeployIdentifier", ""},
-		{"docker_puppet_debug", "DockerPuppetDebug", false},
-		{"docker_puppet_mount_host_puppet", "DockerPuppetMountHostPuppet", true},
-		{"docker_puppet_process_count", "DockerPuppetProcessCount", int64(6)},
-		{"enable_debug", "ConfigDebug", false},
-		{"enable_paunch", "EnablePaunch", true},
-		{"enable_puppet", "EnablePuppet", true},
-	} {
-		used := slices.ContainsFunc(hops, func(h *hop) bool {
-			return slices.ContainsFunc(h.defs, func(d *definition) bool { return mentions(d.text, v.name) })
-		})
-		if !used {
-			continue
-		}
-		value, ok := b.engine.Setting(v.parameter)
-		if !ok {
-			value = v.otherwise
-		}
-		out = append(out, source.Pair{Name: v.name, Value: heat.Compose(value).Bare()})
-	}
-	return out
 }
