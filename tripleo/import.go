@@ -44,7 +44,6 @@ type Summary struct {
 	Without    []string      `json:"services_without_tasks"`
 	Lists      []ListSummary `json:"lists"`
 	Tasks      int           `json:"tasks"`
-	Steps      []int         `json:"steps"`
 	Parameters []heat.Used   `json:"parameters"`
 	Dead       int           `json:"dead_tasks"`
 	Broken     int           `json:"broken_tasks"`                // left out, for they can't be evaluated
@@ -65,6 +64,7 @@ type RoleSummary struct {
 type ListSummary struct {
 	Name  string `json:"name"`
 	Tasks int    `json:"tasks"`
+	Steps []int  `json:"steps"` // in which it has tasks
 }
 
 // notes is what reading adds up: where tasks stand that are left out.

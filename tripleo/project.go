@@ -1,6 +1,7 @@
 package tripleo
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ type definition struct {
 	name  string
 	text  string // the file, but for its name
 	tasks int
-	lists []ListSummary
+	lists map[string]int // tasks of each list
 }
 
 // placed is a role of the project.
@@ -42,7 +43,7 @@ type variant struct{ name, text string }
 type builder struct {
 	*importer
 	counts   map[string]int
-	steps    map[int]bool
+	steps    map[string]map[int]bool // by list
 	hops     []*hop
 	roles    []*placed
 	variants map[string][]variant // by the name that they share
@@ -50,7 +51,7 @@ type builder struct {
 }
 
 func (im *importer) project() *Project {
-	b := &builder{importer: im, counts: map[string]int{}, steps: map[int]bool{}, variants: map[string][]variant{}, taken: map[string]bool{}}
+	b := &builder{importer: im, counts: map[string]int{}, steps: map[string]map[int]bool{}, variants: map[string][]variant{}, taken: map[string]bool{}}
 	for _, release := range im.releases {
 		b.hops = append(b.hops, &hop{release: release})
 	}
@@ -178,8 +179,8 @@ func (b *builder) put(to *placed, p *placement, name string, lists []list) {
 		}
 		d.name = v.name
 		b.hops[i].defs = append(b.hops[i].defs, d)
-		for _, l := range d.lists {
-			b.counts[l.Name] += l.Tasks
+		for list, n := range d.lists {
+			b.counts[list] += n
 		}
 	}
 	to.place(v.name)
@@ -207,13 +208,13 @@ func (r *placed) place(service string) {
 
 // define writes the lists of a service; nil where none holds a task.
 func (b *builder) define(h *hop, p *placement, lists []list) *definition {
-	d := &definition{}
+	d := &definition{lists: map[string]int{}}
 	var pairs []source.Pair
 	for _, l := range lists {
 		items := b.tasks(h, p, l)
 		d.tasks += len(items)
 		if len(items) > 0 {
-			d.lists = append(d.lists, ListSummary{l.name, len(items)})
+			d.lists[l.name] = len(items)
 			pairs = append(pairs, source.Pair{Name: l.to, Value: source.ListOf(items, source.Node{})})
 		}
 	}
@@ -275,7 +276,10 @@ func (b *builder) tasks(h *hop, p *placement, l list) []source.Node {
 			if t := r.read(v, scope{steps: l.steps(), top: true}); t != nil {
 				n = r.compose(t, true)
 				for _, s := range t.steps {
-					b.steps[s] = true
+					if b.steps[l.name] == nil {
+						b.steps[l.name] = map[int]bool{}
+					}
+					b.steps[l.name][s] = true
 				}
 			}
 		})
@@ -291,7 +295,7 @@ func (b *builder) tasks(h *hop, p *placement, l list) []source.Node {
 
 func (b *builder) summary() Summary {
 	s := Summary{
-		Workflow: b.options.Workflow, Roles: []RoleSummary{}, Without: []string{}, Steps: []int{}, Parameters: b.engine.Used(), Dead: len(b.notes.dead), Broken: len(b.notes.broken), Releases: b.releases,
+		Workflow: b.options.Workflow, Roles: []RoleSummary{}, Without: []string{}, Parameters: b.engine.Used(), Dead: len(b.notes.dead), Broken: len(b.notes.broken), Releases: b.releases,
 	}
 	if len(b.releases) > 0 {
 		s.From = before(b.releases[0])
@@ -318,12 +322,8 @@ func (b *builder) summary() Summary {
 		}
 	}
 	for _, l := range b.lists {
-		s.Lists = append(s.Lists, ListSummary{l.name, b.counts[l.name]})
+		s.Lists = append(s.Lists, ListSummary{l.name, b.counts[l.name], append([]int{}, slices.Sorted(maps.Keys(b.steps[l.name]))...)})
 	}
-	for step := range b.steps {
-		s.Steps = append(s.Steps, step)
-	}
-	slices.Sort(s.Steps)
 	for _, p := range b.found {
 		if !names[p.name] && !slices.Contains(s.Without, p.name) && !slices.ContainsFunc(b.lists, func(l list) bool { return names[p.name+"_"+l.suffix] }) {
 			s.Without = append(s.Without, p.name)

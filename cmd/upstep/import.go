@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -254,7 +255,7 @@ func (a *app) importTable(f importFlags, in imported) {
 	a.printf("%s: %s with tasks, %s (%s)\n", f.out, plural(in.Services, "service"), plural(in.Tasks, "task"), strings.Join(in.Plan, "; "))
 	t := newTable()
 	for _, l := range in.Lists {
-		t.AppendRow(table.Row{l.Name, plural(l.Tasks, "task")})
+		t.AppendRow(table.Row{l.Name, plural(l.Tasks, "task"), stepsText(l.Steps)})
 	}
 	a.printTable(t)
 	a.printf("\nroles\n")
@@ -292,6 +293,29 @@ func (a *app) importTable(f importFlags, in imported) {
 		way = " --from " + in.From + " --to " + in.Releases[len(in.Releases)-1]
 	}
 	a.printf("\nnext: upstep plan -C %s%s\n", pathWord(a.path(f.out)), way)
+}
+
+// stepsText shows steps, those that follow each other as one: steps 0-3, 5.
+func stepsText(steps []int) string {
+	var parts []string
+	for i := 0; i < len(steps); {
+		j := i
+		for j+1 < len(steps) && steps[j+1] == steps[j]+1 {
+			j++
+		}
+		part := strconv.Itoa(steps[i])
+		if j > i {
+			part += "-" + strconv.Itoa(steps[j])
+		}
+		parts, i = append(parts, part), j+1
+	}
+	switch len(steps) {
+	case 0:
+		return ""
+	case 1:
+		return "step " + parts[0]
+	}
+	return "steps " + strings.Join(parts, ", ")
 }
 
 // parametersTable prints the parameters that shaped tasks: first what was given, then
