@@ -2,6 +2,7 @@ package source
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,7 +72,44 @@ func ListOf(items []Node, like Node) Node {
 	for _, it := range items {
 		n.Content = append(n.Content, it.n)
 	}
+	for i := range n.Content[:max(0, len(n.Content)-1)] {
+		n.Content[i], n.Content[i+1] = handDown(n.Content[i], n.Content[i+1])
+	}
 	return composed(n)
+}
+
+// handDown gives an element the comment that the library takes for the foot of the
+// element before it: between two elements a comment is about the second.
+func handDown(first, second *yaml.Node) (before, after *yaml.Node) {
+	if first.Kind != yaml.MappingNode || len(first.Content) < 2 || second.Kind == yaml.AliasNode {
+		return first, second
+	}
+	last := len(first.Content) - 2
+	foot := first.Content[last].FootComment
+	if foot == "" {
+		return first, second
+	}
+	f, key, s := *first, *first.Content[last], *second
+	f.Content = slices.Clone(first.Content)
+	key.FootComment, f.Content[last] = "", &key
+	head := s.HeadComment
+	if head == "" && s.Kind == yaml.MappingNode && len(s.Content) > 0 {
+		head = s.Content[0].HeadComment
+	}
+	s.HeadComment = strings.TrimRight(foot, "\n")
+	if head != "" {
+		s.HeadComment += "\n" + head
+	}
+	return &f, &s
+}
+
+// KeyLike makes a key that stands in the place of another, under its comments.
+func KeyLike(name string, like Node) Node {
+	k := Of(name)
+	if like.n != nil {
+		k.n.HeadComment = like.n.HeadComment
+	}
+	return k
 }
 
 // Words makes a list of words in brackets.

@@ -15,11 +15,11 @@ import (
 func (r *taskReader) compose(t *task, tagged bool) source.Node {
 	var pairs []source.Pair
 	tags := r.tagsOf(t, tagged && !t.split)
-	put := func(e heat.Entry) {
+	put := func(e heat.Entry) { // in the place of a key, or, without one, of its own
 		if tags.Exists() {
 			p := source.Pair{Key: e.Key, Name: "tags", Value: tags}
 			if e.Name != "tags" {
-				p.Key = source.Node{}
+				p.Key = source.KeyLike("tags", e.Key)
 			}
 			pairs = append(pairs, p)
 			tags = source.Node{}
@@ -32,10 +32,15 @@ func (r *taskReader) compose(t *task, tagged bool) source.Node {
 			put(e)
 			continue
 		case e.Name == "when":
-			if !hasTags {
+			left := r.left(t, e.Value)
+			switch {
+			case hasTags:
+			case left.Exists(): // which keeps the comments above it
+				put(heat.Entry{})
+			default:
 				put(e)
 			}
-			if left := r.left(t, e.Value); left.Exists() {
+			if left.Exists() {
 				pairs = append(pairs, source.Pair{Key: e.Key, Name: e.Name, Value: left})
 			}
 			continue
