@@ -26,6 +26,9 @@ func (r *taskReader) compose(t *task, tagged bool) source.Node {
 		}
 	}
 	_, hasTags := t.get("tags")
+	if _, asks := t.get("when"); !asks && t.only != "" {
+		t.entries = append(slices.Clip(t.entries), heat.Entry{Name: "when"})
+	}
 	for _, e := range t.entries {
 		switch {
 		case e.Name == "tags":
@@ -183,6 +186,9 @@ func (r *taskReader) left(t *task, when any) source.Node {
 			items = append(items, source.Of(rest))
 		}
 		changed = true
+	}
+	if t.only != "" {
+		items, changed = append(items, source.Of(t.only)), true
 	}
 	switch {
 	case !changed:

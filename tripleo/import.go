@@ -356,6 +356,6 @@ func (im *importer) survey() {
 		for r := range releases {
 			im.releases = append(im.releases, r)
 		}
-		slices.Sort(im.releases) // OpenStack names its releases by the alphabet
+		im.releases = between(im.releases)
 	}
 }

@@ -197,7 +197,7 @@ fast_forward_upgrade_tasks:
     when: [step|int == 1, release == 'pike']
     command: {list_join: [' ', [say, {get_param: [RoleParameters, Word]}]]}
 `
-	files, p, said := imported(t, tr, tripleo.FastForward)
+	files, p, said := imported(t, tr, tripleo.FastForward) // ocata and pike, and none between
 	require.Empty(t, said)
 	require.Equal(t, []string{"ocata", "pike"}, p.Summary.Releases)
 	for _, path := range []string{"releases/ocata/x.yaml", "releases/ocata/x_b.yaml", "releases/pike/x.yaml", "releases/pike/x_b.yaml"} {
@@ -240,4 +240,36 @@ func TestMistakesAreToldWhereTheyStand(t *testing.T) {
 		first, _, _ := strings.Cut(said, "\n")
 		require.Equal(t, c.said, first, name)
 	}
+}
+
+func TestFastForward(t *testing.T) {
+	files, p, said := imported(t, tree{x: `
+service_name: x
+fast_forward_upgrade_tasks:
+  - {name: all hosts, when: [step|int == 1, release == 'ocata'], command: c}
+  - {name: one host, when: [step|int == 8, "release in ['ocata', 'queens']", a], command: c}
+  - {name: every step, when: "release != 'pike'", command: c}
+  - {name: misspelt, when: [step|int == 1, release == 'Ocata'], command: c}
+`}, tripleo.FastForward)
+	require.Equal(t, []string{"ocata", "pike", "queens"}, p.Summary.Releases, "none between is left out")
+	require.Equal(t, "newton", p.Summary.From)
+	require.Equal(t, `# s/x.yaml
+service_name: x
+upgrade_tasks:
+  - name: all hosts
+    tags: step1
+    command: c
+  - name: one host
+    tags: step8
+    when:
+      - a
+      - "inventory_hostname == groups[upstep_role][0]"
+    command: c
+  - name: every step
+    tags: [step0, step1, step2, step3, step4, step5, step6, step7, step8, step9]
+    when: "step|int <= 3 or inventory_hostname == groups[upstep_role][0]"
+    command: c
+`, files["releases/ocata/x.yaml"])
+	require.NotContains(t, files, "releases/pike/x.yaml")
+	require.Contains(t, said, `warning: "misspelt": "release == 'Ocata'" holds in no step of fast_forward_upgrade_tasks`)
 }

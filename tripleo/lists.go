@@ -96,6 +96,23 @@ func (l list) rolling() bool { return l.stage == preRolling || l.stage == batche
 // external tells whether a list is work of the control node.
 func (l list) external() bool { return l.stage != "" && !l.rolling() }
 
+// onlyFirst gives the condition for steps that TripleO takes on the first host of a role
+// only: in a fast-forward upgrade those behind the preparation, 0 to 3. Its
+// common/deploy-steps.j2 (Queens): fast_forward_upgrade_bootstrap_role_tasks.
+func (l list) onlyFirst(steps []int) string {
+	const (
+		prepared = 3
+		first    = "inventory_hostname == groups[upstep_role][0]"
+	)
+	if l.name != "fast_forward_upgrade_tasks" || len(steps) == 0 || steps[len(steps)-1] <= prepared {
+		return ""
+	}
+	if steps[0] > prepared {
+		return first
+	}
+	return "step|int <= 3 or " + first
+}
+
 func (l list) steps() []int {
 	out := make([]int, l.last+1)
 	for i := range out {

@@ -268,12 +268,13 @@ func mentions(text, word string) bool {
 
 // tasks writes the tasks of one list.
 func (b *builder) tasks(h *hop, p *placement, l list) []source.Node {
-	r := &taskReader{list: l, byTags: b.byTags, release: h.release, sink: b.sink, notes: &b.notes}
+	r := &taskReader{list: l, byTags: b.byTags, release: h.release, others: b.releases, sink: b.sink, notes: &b.notes}
 	var out []source.Node
 	for _, v := range p.lists[l.name] {
 		var n source.Node
 		whole := b.engine.Watch(func() {
 			if t := r.read(v, scope{steps: l.steps(), top: true}); t != nil {
+				t.only = l.onlyFirst(t.steps)
 				n = r.compose(t, true)
 				for _, s := range t.steps {
 					if b.steps[l.name] == nil {

@@ -30,6 +30,8 @@ type task struct {
 	split   bool    // the tasks of its block are not all in the same steps
 	whole   bool    // its block stands undivided in all its steps
 
+	only string // a condition that holds for it besides
+
 	parts map[string]source.Node // keys that are written already
 }
 
@@ -42,8 +44,9 @@ type item struct {
 // taskReader reads the tasks of one list of one service.
 type taskReader struct {
 	list    list
-	byTags  bool   // steps are selected by tags alone, as in Ocata
-	release string // of a fast-forward upgrade
+	byTags  bool     // steps are selected by tags alone, as in Ocata
+	release string   // of a fast-forward upgrade
+	others  []string // all its releases
 	sink    *source.Sink
 	notes   *notes
 }
@@ -204,7 +207,9 @@ func (r *taskReader) living(t *task, in scope) *task {
 	if len(t.steps) > 0 {
 		return t
 	}
-	if r.release != "" && slices.ContainsFunc(in.steps, func(step int) bool { return t.under(facts{step: step}) != never }) {
+	if slices.ContainsFunc(r.others, func(o string) bool {
+		return slices.ContainsFunc(in.steps, func(step int) bool { return t.under(facts{step, o}) != never })
+	}) {
 		return nil // another hop has it
 	}
 	why := "it is in"

@@ -243,7 +243,7 @@ func (c *condition) under(f facts) verdict {
 			return f.step - n
 		}))
 	case c.of == "release" && f.release != "":
-		return truth(c.holds(func(w string) int { return strings.Compare(f.release, strings.ToLower(w)) }))
+		return truth(c.holds(func(w string) int { return strings.Compare(f.release, w) }))
 	}
 	return maybe // also true and false as they stand: they are the author's
 }
@@ -348,7 +348,7 @@ func (c *condition) asksFor(what string, with map[string]bool) bool {
 	found := c.of == what
 	if found && with != nil {
 		for _, w := range c.want {
-			with[strings.ToLower(w)] = true
+			with[w] = true
 		}
 	}
 	for _, p := range c.parts {

@@ -90,13 +90,34 @@ func (b *builder) upgradeFile() string {
 	return out.String()
 }
 
+// releaseNames are OpenStack's releases, in their order.
+func releaseNames() []string {
+	return []string{"liberty", "mitaka", "newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed"}
+}
+
 // before gives the release before another.
 func before(release string) string {
-	names := []string{"liberty", "mitaka", "newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed"}
+	names := releaseNames()
 	if i := slices.Index(names, release); i > 0 {
 		return names[i-1]
 	}
 	return "before-" + release
+}
+
+// between gives those of the words that name releases, in their order, with all that lie
+// between them: a fast-forward upgrade leaves none out.
+func between(words []string) []string {
+	names := releaseNames()
+	first, last := len(names), -1
+	for _, w := range words {
+		if i := slices.Index(names, w); i >= 0 {
+			first, last = min(first, i), max(last, i)
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	return names[first : last+1]
 }
 
 // variables gives those variables of TripleO's own playbooks that tasks use, with the

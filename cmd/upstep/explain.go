@@ -35,6 +35,7 @@ of the service: ROLE/ names the role.`,
 		},
 	}
 	a.outputFlag(cmd)
+	a.routeFlags(cmd)
 	return cmd
 }
 

@@ -32,5 +32,6 @@ func (a *app) graphCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "dot", "dot or mermaid")
+	a.routeFlags(cmd)
 	return cmd
 }

@@ -102,6 +102,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	dir := a.services
 	if dir == "" {
 		dir = "services"
+		if _, err := os.Stat(a.path(dir)); errors.Is(err, fs.ErrNotExist) && len(w.Settings.Releases) > 0 {
+			return nil, nil, usageError{errors.New("upgrade.yaml declares releases: from which to which?"), "give --from VERSION and --to VERSION; upstep releases" + a.sameFolder() + " shows them"}
+		}
 	}
 	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
 	w.Sources = a.digests(w)

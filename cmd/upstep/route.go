@@ -71,16 +71,24 @@ func (a *app) hops(s *settings.Settings, sink *source.Sink) ([]settings.Release,
 func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source.Sink) []planner.World {
 	var out []planner.World
 	known := map[string]services.Service{}
-	for i, h := range hops {
-		w := base
-		w.Services = services.Load(os.DirFS(a.path(h.Services)), h.Services, sink)
-		w.Hop = &planner.Hop{From: h.From, To: h.To, Number: i + 1, Of: len(hops), Notes: h.Notes}
-		for _, s := range w.Services {
+	note := func(list []services.Service) {
+		for _, s := range list {
 			if _, ok := known[s.Name]; !ok {
 				known[s.Name] = services.Service{Name: s.Name, Description: s.Description, Pos: s.Pos, Stage: s.Stage, StagePos: s.StagePos}
 			}
 		}
+	}
+	for i, h := range hops {
+		w := base
+		w.Services = services.Load(os.DirFS(a.path(h.Services)), h.Services, sink)
+		w.Hop = &planner.Hop{From: h.From, To: h.To, Number: i + 1, Of: len(hops), Notes: h.Notes}
+		note(w.Services)
 		out = append(out, w)
+	}
+	for _, r := range base.Settings.Releases { // the roles name services that only other releases have
+		if !slices.ContainsFunc(hops, func(h settings.Release) bool { return h.Services == r.Services }) {
+			note(services.Load(os.DirFS(a.path(r.Services)), r.Services, &source.Sink{}))
+		}
 	}
 	for i := range out {
 		has := map[string]bool{}
@@ -102,9 +110,9 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 // for the last hop is told before the first.
 func askForRoom(hops []planner.World) {
 	later := map[string][]services.Need{}
-	for i := len(hops) - 1; i >= 0; i-- {
-		for s := range hops[i].Services {
-			svc := &hops[i].Services[s]
+	for _, hop := range slices.Backward(hops) {
+		for s := range hop.Services {
+			svc := &hop.Services[s]
 			all := slices.Clone(svc.Disk)
 			for _, need := range later[svc.Name] {
 				switch at := slices.IndexFunc(all, func(n services.Need) bool { return n.Path == need.Path }); {
@@ -259,9 +267,10 @@ func (a *app) releasesTable(v releasesView) {
 }
 
 // startOf finds with which hop a route goes on: the one whose run is unfinished, else
-// the one behind the last that ended.
+// the one that leads from where the last run ended. A route that does not pass there is
+// refused: its hops were not tried from there.
 func (a *app) startOf(ctx context.Context, r *planner.Route, fresh bool) (start int, err error) {
-	if len(r.Hops) == 1 || fresh {
+	if fresh || r.Hops[0].Hop == nil {
 		return 0, nil
 	}
 	j, err := journal.OpenForReading(ctx, a.dir)
@@ -286,19 +295,51 @@ func (a *app) startOf(ctx context.Context, r *planner.Route, fresh bool) (start 
 	if err != nil {
 		return 0, err
 	}
-	if unfinished && before.Undo != "" {
-		return 0, nil // which is told where the run is opened
+	if unfinished {
+		at := slices.IndexFunc(r.Hops, func(p *planner.Plan) bool { return p.Hop.Same(before.Hop) })
+		if at < 0 && before.Undo == "" {
+			return 0, usageError{fmt.Errorf("run %s is unfinished, and is no hop of %s", run.ID, r.Title()), "finish it first, or give --new to leave it as it is"}
+		}
+		return max(at, 0), nil // a rollback that is on is told where the run is opened
 	}
-	at := slices.IndexFunc(r.Hops, func(p *planner.Plan) bool { return p.Hop.Same(before.Hop) })
-	switch {
-	case at < 0 && unfinished:
-		return 0, usageError{fmt.Errorf("run %s is unfinished, and is no hop of %s", run.ID, r.Title()), "finish it first, or give --new to leave it as it is"}
-	case at < 0:
+	if before.Hop == nil {
 		return 0, nil
-	case unfinished || before.Undo != "" || at == len(r.Hops)-1: // a hop that was taken back is taken again
-		return at, nil
 	}
-	return at + 1, nil
+	stands := before.Hop.To
+	if before.Undo != "" {
+		stands = before.Hop.From
+	}
+	for i, p := range r.Hops {
+		switch {
+		case p.Hop.From == stands:
+			a.tellNewHosts(before, p)
+			return i, nil
+		case p.Hop.To == stands && i == len(r.Hops)-1:
+			return i, nil
+		}
+	}
+	return 0, usageError{fmt.Errorf("the last run, %s, led to %s, and the route %s does not pass there", run.ID, stands, r.Title()), "name a route from " + stands + ", or give --new to take this one all the same"}
+}
+
+// tellNewHosts warns of hosts that were not there in the hop before.
+func (a *app) tellNewHosts(before, now *planner.Plan) {
+	had := map[string]bool{}
+	for i := range before.Roles {
+		for _, h := range before.Roles[i].Members {
+			had[h] = true
+		}
+	}
+	var others []string
+	for i := range now.Roles {
+		for _, h := range now.Roles[i].Members {
+			if !had[h] && !slices.Contains(others, h) {
+				others = append(others, h)
+			}
+		}
+	}
+	if len(others) > 0 && before.Undo == "" {
+		a.errorf("upstep: warning: not in the hop %s, and now in %s: %s\n  hint: take them through the hops before, or leave them out with --exclude\n", before.Hop, now.Hop, shortened(others, 6))
+	}
 }
 
 // treesOf renders each hop, and the tree that emit would write.
