@@ -220,12 +220,7 @@ func (c *call) misuse(form string) {
 
 // snippet shows an expression as it stands, on one line.
 func snippet(n source.Node) string {
-	s := n.JSON()
-	const most = 160
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
+	return shortened(n.JSON(), 160)
 }
 
 // args gives the arguments of a function that takes a list of low to high of them.
@@ -436,8 +431,5 @@ func excerpt(text string, offset int) string {
 	if rest == "" {
 		return "its end"
 	}
-	if len(rest) > 40 {
-		rest = strings.ToValidUTF8(rest[:40], "") + "..."
-	}
-	return strconv.Quote(rest)
+	return firstOf(rest)
 }

@@ -23,7 +23,7 @@ func (s *Stack) attribute(resource, attr string, path []any, at source.Pos) any 
 		if child == nil {
 			return nil
 		}
-		return child.attribut(attr, path, at)
+		return child.outputAt(attr, path, at)
 	case builtin == None:
 		return nil
 	case builtin == "OS::Heat::Value" && attr == "value":
@@ -60,8 +60,8 @@ func (s *Stack) resource(name string, at source.Pos) (source.Node, bool) {
 	return declared, true
 }
 
-// attribut is attribute for a nested stack itself.
-func (s *Stack) attribut(attr string, path []any, at source.Pos) any {
+// outputAt gives what stands at a path of an output of the stack itself.
+func (s *Stack) outputAt(attr string, path []any, at source.Pos) any {
 	v, _, ok := s.Output(attr)
 	if !ok {
 		hint := source.DidYouMean(attr, sorted(s.template.outputs))
@@ -116,7 +116,7 @@ func (s *Stack) chain(resource string, properties source.Node, attr string, path
 			out = append(out, nil)
 			continue
 		}
-		out = append(out, child.attribut(attr, path, at))
+		out = append(out, child.outputAt(attr, path, at))
 	}
 	return out
 }

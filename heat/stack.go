@@ -87,9 +87,6 @@ func (s *Stack) kept(n source.Node) *Value {
 	return s.once[n]
 }
 
-// Value gives what stands at a place of the stack's template, to be evaluated.
-func (s *Stack) Value(n source.Node) any { return s.value(n) }
-
 func (s *Stack) value(n source.Node) *Value { return &Value{Node: n, stack: s} }
 
 // remember notes of what is evaluated once whether it could be: who asks again is told
@@ -164,8 +161,8 @@ func (s *Stack) find(name string, at source.Pos) any {
 	return e.absent(name, declared, at)
 }
 
-// nothing is what a nested template's parameter is when its property is null.
-// heat/engine/properties.py: Property.get_value.
+// nothing is the empty value of a type: what a nested template's parameter is when its
+// property is null. heat/engine/properties.py: Property.get_value.
 func nothing(kind string) any {
 	switch kind {
 	case "number":
@@ -274,15 +271,8 @@ func (e *Engine) absent(name string, declared source.Node, at source.Pos) any {
 
 // Placeholder is what stands for a parameter of a type that has no value.
 func Placeholder(name, kind string) any {
-	switch strings.ToLower(kind) {
-	case "number":
-		return int64(0)
-	case "boolean":
-		return false
-	case "json":
-		return yaql.NewMap()
-	case "comma_delimited_list":
-		return []any{}
+	if v := nothing(kind); v != "" {
+		return v
 	}
 	for _, prefix := range []string{"Docker", "Container"} {
 		if i := strings.Index(name, prefix); i >= 0 && strings.Contains(name[i+len(prefix):], "Image") {
@@ -368,11 +358,14 @@ func (e *Engine) parseJSON(s string, at source.Pos) any {
 	return e.plain(n)
 }
 
-func firstOf(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "..."
+func firstOf(s string) string { return strconv.Quote(shortened(s, 40)) }
+
+// shortened gives the beginning of a text.
+func shortened(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return strconv.Quote(s)
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // Description gives the template's description, on one line.

@@ -50,16 +50,14 @@ func (r *Route) Title() string {
 	return text
 }
 
-// Alone tells whether a document was that of one plan, be it a hop's.
-func (r *Route) Alone() bool { return r.alone }
-
-// single tells whether a route is a plan that is no hop.
-func (r *Route) single() bool { return r.alone || len(r.Hops) == 1 && r.Hops[0].Hop == nil }
+// Single tells whether a route is one plan by itself: no hop, or a hop that was read from
+// a document of its own.
+func (r *Route) Single() bool { return r.alone || len(r.Hops) == 1 && r.Hops[0].Hop == nil }
 
 // Encode writes the document, the same bytes for the same plans: a plan's own where it
 // is no hop.
 func (r *Route) Encode() ([]byte, error) {
-	if r.single() {
+	if r.Single() {
 		return r.Hops[0].Encode()
 	}
 	var out bytes.Buffer

@@ -9,10 +9,9 @@ import (
 )
 
 // RenderRoute gives the tree of a route: the tree of each hop in a folder FROM-TO, and
-// around them what runs them in order. A route of a single plan that is no hop is that
-// plan's own tree.
+// around them what runs them in order. A single plan's is its own tree.
 func RenderRoute(r *planner.Route) (*Tree, error) {
-	if r.Alone() || len(r.Hops) == 1 && r.Hops[0].Hop == nil {
+	if r.Single() {
 		return Render(r.Hops[0])
 	}
 	out := &Tree{origins: map[string][]origin{}}

@@ -178,7 +178,7 @@ func (a *app) writeProject(ctx context.Context, out string, p *tripleo.Project, 
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(out), ".upstep-import-")
 	if err != nil {
-		return imported{}, err
+		return imported{}, usageError{fmt.Errorf("%s: %w", filepath.Dir(out), source.Cause(err)), "--out names a folder below one that can be written to"}
 	}
 	defer func() {
 		if rerr := os.RemoveAll(dir); err == nil {

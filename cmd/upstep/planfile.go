@@ -114,7 +114,7 @@ func (a *app) treesOf(r *planner.Route, file string, text []byte) ([]*playbooks.
 	}
 	for i, plan := range r.Hops {
 		assets := dir
-		if plan.Hop != nil && !r.Alone() {
+		if !r.Single() {
 			assets = filepath.Join(dir, plan.Hop.Name())
 		}
 		if err := playbooks.ReadAssets(assets, plan); err != nil {

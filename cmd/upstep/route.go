@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
 	"github.com/upstep/upstep/route"
@@ -159,192 +155,9 @@ func (a *app) hopNotes(p *planner.Plan) {
 	}
 }
 
-func (a *app) releasesCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "releases",
-		Short: "Show the declared releases, and what can be reached",
-		Long: `Show the jumps between versions that upgrade.yaml declares under releases:, what is
-blocked and why, and, with --from, which versions can be reached and over which.
-With --output json there is a matrix for CI: every hop that may be taken.`,
-		Example: "  upstep releases\n  upstep releases --from 3.4.2\n  upstep releases --output json | jq -c .matrix",
-		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.releases() },
-	}
-	cmd.Flags().StringVar(&a.from, "from", "", "`VERSION` that is installed")
-	a.outputFlag(cmd)
-	return cmd
-}
-
-// releaseView is a declared jump as it is shown.
-type releaseView struct {
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Services string `json:"services"`
-	Notes    string `json:"notes,omitempty"`
-	Blocked  string `json:"blocked,omitempty"`
-}
-
-// releasesView is everything that there is to say of releases.
-type releasesView struct {
-	Releases []releaseView `json:"releases"`
-	From     string        `json:"from,omitempty"`
-	Reach    []route.Reach `json:"reach,omitempty"`
-	Matrix   struct {
-		Include []releaseView `json:"include"`
-	} `json:"matrix"`
-}
-
-func (a *app) releases() error {
-	if err := a.needFolder(); err != nil {
-		return err
-	}
-	sink := &source.Sink{}
-	given, err := a.given(sink)
-	if err != nil {
-		return err
-	}
-	s := a.readSettings(given, sink)
-	g := route.New(s.Releases, sink)
-	found := sink.Problems()
-	a.show(found)
-	if found.Count(source.Error) > 0 {
-		return a.refused(found)
-	}
-	if len(s.Releases) == 0 {
-		return usageError{errors.New("upgrade.yaml declares no releases"), "declare the jumps that exist under releases: [{from: VERSION, to: VERSION, services: FOLDER}]"}
-	}
-	v := releasesView{From: a.from}
-	if v.From == "" {
-		v.From = s.From
-	}
-	v.Matrix.Include = []releaseView{}
-	for _, r := range s.Releases {
-		shown := releaseView{r.From, r.To, r.Services, strings.TrimSpace(r.Notes), r.Blocked}
-		v.Releases = append(v.Releases, shown)
-		if r.Blocked == "" {
-			v.Matrix.Include = append(v.Matrix.Include, shown)
-		}
-	}
-	slices.SortStableFunc(v.Releases, func(x, y releaseView) int {
-		if c := route.Compare(x.From, y.From); c != 0 {
-			return c
-		}
-		return route.Compare(x.To, y.To)
-	})
-	if v.From != "" {
-		if !slices.Contains(g.Versions(), v.From) {
-			return usageError{fmt.Errorf("no release is declared from %s", v.From), "declared are " + strings.Join(g.Versions(), ", ")}
-		}
-		v.Reach = g.Reach(v.From)
-	}
-	return a.result(v, func() { a.releasesTable(v) })
-}
-
-func (a *app) releasesTable(v releasesView) {
-	t := newTable()
-	for _, r := range v.Releases {
-		state := strings.Join(strings.Fields(r.Notes), " ")
-		if r.Blocked != "" {
-			state = "blocked: " + r.Blocked
-		}
-		t.AppendRow(table.Row{r.From + " -> " + r.To, filepath.ToSlash(r.Services), state})
-	}
-	a.printf("releases\n")
-	a.printTable(t)
-	if v.From == "" {
-		return
-	}
-	a.printf("\nfrom %s\n", v.From)
-	t = newTable()
-	for _, r := range v.Reach {
-		if r.Why != "" {
-			t.AppendRow(table.Row{r.Version, "not: " + r.Why})
-			continue
-		}
-		t.AppendRow(table.Row{r.Version, "over " + strings.Join(r.Over, " -> ")})
-	}
-	a.printTable(t)
-}
-
-// startOf finds with which hop a route goes on: the one whose run is unfinished, else
-// the one that leads from where the last run ended. A route that does not pass there is
-// refused: its hops were not tried from there.
-func (a *app) startOf(ctx context.Context, r *planner.Route, fresh bool) (start int, err error) {
-	if fresh || r.Hops[0].Hop == nil {
-		return 0, nil
-	}
-	j, err := journal.OpenForReading(ctx, a.dir)
-	if errors.Is(err, journal.ErrNone) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, j.Close()) }()
-	run, err := j.Current(ctx)
-	if err != nil {
-		return 0, err
-	}
-	unfinished := run != nil
-	if run == nil {
-		if run, err = j.Latest(ctx); err != nil || run == nil || run.State != journal.Done {
-			return 0, err
-		}
-	}
-	before, err := planOf(ctx, j, run.ID)
-	if err != nil {
-		return 0, err
-	}
-	if unfinished {
-		at := slices.IndexFunc(r.Hops, func(p *planner.Plan) bool { return p.Hop.Same(before.Hop) })
-		if at < 0 && before.Undo == "" {
-			return 0, usageError{fmt.Errorf("run %s is unfinished, and is no hop of %s", run.ID, r.Title()), "finish it first, or give --new to leave it as it is"}
-		}
-		return max(at, 0), nil // a rollback that is on is told where the run is opened
-	}
-	if before.Hop == nil {
-		return 0, nil
-	}
-	stands := before.Hop.To
-	if before.Undo != "" {
-		stands = before.Hop.From
-	}
-	for i, p := range r.Hops {
-		switch {
-		case p.Hop.From == stands:
-			a.tellNewHosts(before, p)
-			return i, nil
-		case p.Hop.To == stands && i == len(r.Hops)-1:
-			return i, nil
-		}
-	}
-	return 0, usageError{fmt.Errorf("the last run, %s, led to %s, and the route %s does not pass there", run.ID, stands, r.Title()), "name a route from " + stands + ", or give --new to take this one all the same"}
-}
-
-// tellNewHosts warns of hosts that were not there in the hop before.
-func (a *app) tellNewHosts(before, now *planner.Plan) {
-	had := map[string]bool{}
-	for i := range before.Roles {
-		for _, h := range before.Roles[i].Members {
-			had[h] = true
-		}
-	}
-	var others []string
-	for i := range now.Roles {
-		for _, h := range now.Roles[i].Members {
-			if !had[h] && !slices.Contains(others, h) {
-				others = append(others, h)
-			}
-		}
-	}
-	if len(others) > 0 && before.Undo == "" {
-		a.errorf("upstep: warning: not in the hop %s, and now in %s: %s\n  hint: take them through the hops before, or leave them out with --exclude\n", before.Hop, now.Hop, shortened(others, 6))
-	}
-}
-
 // treesOf renders each hop, and the tree that emit would write.
 func treesOf(r *planner.Route) (each []*playbooks.Tree, whole *playbooks.Tree, err error) {
-	if whole, err = playbooks.RenderRoute(r); err != nil || r.Hops[0].Hop == nil || r.Alone() {
+	if whole, err = playbooks.RenderRoute(r); err != nil || r.Single() {
 		return []*playbooks.Tree{whole}, whole, err
 	}
 	for _, p := range r.Hops {
