@@ -194,6 +194,9 @@ func (b *builder) service(i int) Service {
 	for _, n := range svc.Disk {
 		out.Disk = append(out.Disk, Disk{n.Path, n.Size, n.Bytes})
 	}
+	for _, a := range svc.Artefacts {
+		out.Artefacts = append(out.Artefacts, Artefact{a.File, a.SHA256})
+	}
 	out.Delegates = b.delegates(svc)
 	out.Bootstrap = mentions(svc, "upstep_bootstrap")
 	for i, h := range svc.Handlers {

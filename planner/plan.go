@@ -210,6 +210,7 @@ type Service struct {
 	Target      string       `json:"target,omitempty"`
 	Probe       string       `json:"probe,omitempty"`
 	Disk        []Disk       `json:"disk,omitempty"`
+	Artefacts   []Artefact   `json:"artefacts,omitempty"`
 	Behind      string       `json:"behind,omitempty"`
 	Bootstrap   bool         `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
 	DependsOn   []Dependency `json:"depends_on,omitempty"`
@@ -260,6 +261,13 @@ type Disk struct {
 	Path  string `json:"path"`
 	Size  string `json:"size"` // as written: 2G
 	Bytes int64  `json:"bytes"`
+}
+
+// Artefact is a file of the project that tasks of a service bring to its hosts; it stands
+// outside of the emitted tree.
+type Artefact struct {
+	File   string `json:"file"`   // below the project's folder, with slashes
+	SHA256 string `json:"sha256"` // in hex
 }
 
 // Delegate is a task that runs on another host than its own: preflight asks that host too.

@@ -28,6 +28,7 @@ type renderer struct {
 	packed  map[string]bool     // files of packs' roles that are written
 	facts   map[string]string   // by service, what holds the decision on its version
 	last    map[lastUnit]string // of services on whose version something hangs
+	project bool                // something names the project's folder
 }
 
 func newRenderer(p *planner.Plan) *renderer {
@@ -48,6 +49,7 @@ func newRenderer(p *planner.Plan) *renderer {
 		r.role[p.Roles[i].Name] = &p.Roles[i]
 	}
 	r.last = r.lastUnits()
+	r.project = namesProject(p)
 	return r
 }
 

@@ -23,6 +23,9 @@ func (a *app) prepare(ctx context.Context, f runFlags) (*planner.Route, []*playb
 	if old, is := errors.AsType[*ansible.TooOldError](<-suffices); is {
 		return nil, nil, usageError{old, old.Hint()}
 	}
+	if err == nil {
+		err = a.needArtefacts(plans)
+	}
 	if err != nil || f.check { // which keeps no record
 		return plans, trees, err
 	}

@@ -97,7 +97,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 		return nil, nil, err
 	}
 	if len(hops) > 0 {
-		return a.worldsOf(w, hops, sink), sink, nil
+		worlds := a.worldsOf(w, hops, sink)
+		a.checkArtefacts(worlds, sink)
+		return worlds, sink, nil
 	}
 	dir := a.services
 	if dir == "" {
@@ -108,7 +110,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	}
 	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
 	w.Sources = a.digests(w)
-	return []planner.World{w}, sink, nil
+	worlds := []planner.World{w}
+	a.checkArtefacts(worlds, sink)
+	return worlds, sink, nil
 }
 
 // readSettings reads upgrade.yaml.

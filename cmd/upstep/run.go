@@ -286,6 +286,10 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
+	project, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
 	facts, err := factsFolder(dir)
 	if err != nil {
 		return err
@@ -324,7 +328,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		},
 		Now: time.Now, Options: s.flags.Options, Approved: approvals(requests), Approve: s.approve, Open: window.asked(),
 		Executor: executor{
-			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
+			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions, Env: []string{playbooks.ProjectEnv + "=" + project}}), root: s.root,
 			job: ansible.Job{
 				Tree: dir, Inventory: s.inventories(), Facts: facts,
 				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff,
