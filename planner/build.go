@@ -31,6 +31,7 @@ func Build(w World) (*Plan, source.Problems) {
 		b.sort,         // the same order, however the world was listed
 		b.place,        // which service stands where, in which stage
 		b.check,        // names, steps
+		b.requirements, // versions of others
 		b.members,      // the hosts of every role
 		b.behind,       // balancers
 		b.variables,    // what crosses services without a dependency

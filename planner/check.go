@@ -145,6 +145,7 @@ func (b *builder) check() {
 		}
 		b.checkSteps(svc)
 		b.checkRollback(svc)
+		b.checkBackup(svc)
 	}
 	for p := range b.placements {
 		b.checkPlacement(&b.placements[p])

@@ -153,6 +153,10 @@ func (s *sharer) keep(role, svc, part int, items []item) []item {
 	var out []item
 	alike := s.alike(svc, s.list)
 	for _, it := range items {
+		if it.backup { // of its own service, whatever others have
+			out = append(out, it)
+			continue
+		}
 		this := taskAt{svc, it.task, part}
 		if n := alike[it.task]; n > 0 {
 			if before, has := s.first[[2]int{role, n}]; has {

@@ -22,6 +22,7 @@ type Service struct {
 	Version     Version
 	Disk        []Need // in their written order
 	Artefacts   []Artefact
+	Requires    []Requirement
 	Lists       map[tasks.ListName][]tasks.Task
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars

@@ -103,6 +103,13 @@ func (a *app) preflightOf(x *planner.Explanation) {
 		}
 		a.printf("\n")
 	}
+	for _, r := range x.Requires {
+		hop := ""
+		if r.Hop != "" {
+			hop = ", for the hop " + r.Hop
+		}
+		a.printf("\nrequires %s %s%s (%s)\n", r.Service, &r, hop, at(r.Place))
+	}
 	if len(x.Disk) > 0 {
 		a.printf("\nneeds on its hosts: %s\n", roomText(x.Disk))
 	}

@@ -98,29 +98,8 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 		}
 		out[i].Sources = a.digests(out[i])
 	}
-	askForRoom(out)
+	planner.AskAhead(out, sink)
 	return out
-}
-
-// askForRoom has each hop ask for the room that later ones need, too: what a host lacks
-// for the last hop is told before the first.
-func askForRoom(hops []planner.World) {
-	later := map[string][]services.Need{}
-	for _, hop := range slices.Backward(hops) {
-		for s := range hop.Services {
-			svc := &hop.Services[s]
-			all := slices.Clone(svc.Disk)
-			for _, need := range later[svc.Name] {
-				switch at := slices.IndexFunc(all, func(n services.Need) bool { return n.Path == need.Path }); {
-				case at < 0:
-					all = append(all, need)
-				case all[at].Bytes < need.Bytes:
-					all[at] = need
-				}
-			}
-			svc.Disk, later[svc.Name] = all, all
-		}
-	}
 }
 
 // single refuses a route where a command takes one plan.
