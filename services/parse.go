@@ -135,7 +135,11 @@ func (p *parser) version(f source.Fields) Version {
 		return Version{}
 	}
 	m := source.ReadFields(v, "version", p.sink, "target", "probe")
-	return Version{Target: m.Required("target"), Pos: m.PosOf("target"), Probe: strings.TrimSpace(m.String("probe"))}
+	out := Version{Target: m.String("target"), Pos: m.PosOf("target"), Probe: strings.TrimSpace(m.String("probe"))}
+	if out.Probe == "" { // one that is only asked for leads nowhere
+		out.Target = m.Required("target")
+	}
+	return out
 }
 
 func (p *parser) vars(f source.Fields) tasks.Vars {

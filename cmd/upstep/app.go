@@ -48,6 +48,7 @@ type app struct {
 	warnings       int                                 // shown so far
 	problems       source.Problems                     // warnings of the plan
 	hosts          *roles.Inventory                    // as it was read last
+	ansibleOptions []string                            // of run, for whatever asks the hosts before
 	sums           map[string]string                   // SHA-256 of artefacts that were read
 	failed         error                               // the first failure to write to stdout
 }

@@ -83,7 +83,7 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	whole := false
 	w.Settings = a.readSettings(given, sink)
 	vals := w.Settings.Values()
-	hops, err := a.hops(&w.Settings, sink)
+	hops, err := a.hops(ctx, &w.Settings, sink)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -66,6 +66,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.ansibleOptions = f.ansibleOptions
 			return a.runRoute(cmd.Context(), f)
 		},
 	}
