@@ -105,6 +105,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	if dir == "" {
 		dir = "services"
 		if _, err := os.Stat(a.path(dir)); errors.Is(err, fs.ErrNotExist) && len(w.Settings.Releases) > 0 {
+			if sink.Failed() {
+				return nil, sink, nil // what is wrong tells more
+			}
 			return nil, nil, usageError{errors.New("upgrade.yaml declares releases: from which to which?"), "give --from VERSION and --to VERSION; upstep releases" + a.sameFolder() + " shows them"}
 		}
 	}
