@@ -173,6 +173,7 @@ func (p *Plan) RequiredOf(service string) []Required {
 // the last hop is told before the first.
 func AskAhead(hops []World, sink *source.Sink) {
 	askForRoom(hops)
+	refuseDowngrades(hops, sink)
 	for h := 1; h < len(hops); h++ {
 		for s := range hops[h].Services {
 			svc := &hops[h].Services[s]
@@ -181,6 +182,36 @@ func AskAhead(hops []World, sink *source.Sink) {
 					askForVersion(hops[:h+1], svc, r, sink)
 				}
 			}
+		}
+	}
+}
+
+// refuseDowngrades reports a service whose target an earlier hop is beyond: the later one's
+// preflight would refuse its hosts, in the middle of the route.
+func refuseDowngrades(hops []World, sink *source.Sink) {
+	type reached struct {
+		target string
+		hop    *Hop
+		at     source.Pos
+	}
+	last := map[string]reached{}
+	for h := range hops {
+		if hops[h].AllowDowngrade {
+			return
+		}
+		for s := range hops[h].Services {
+			svc := &hops[h].Services[s]
+			to, is := ParseVersion(svc.Version.Target)
+			if !is {
+				continue
+			}
+			if before, was := last[svc.Name]; was {
+				if from, _ := ParseVersion(before.target); compareNumbers(from.Number, to.Number) > 0 {
+					sink.Errorf(svc.Version.Pos, "the hop %s leads %s to %s, and %s has brought it to %s before", hops[h].Hop, svc.Name, svc.Version.Target, before.hop, before.target).
+						WithHint("the other target stands in " + before.at.Short() + "; --allow-downgrade allows it")
+				}
+			}
+			last[svc.Name] = reached{svc.Version.Target, hops[h].Hop, svc.Version.Pos}
 		}
 	}
 }
