@@ -22,6 +22,7 @@ type Values struct {
 
 type valuesFile struct {
 	shown, digest string
+	root          source.Node
 	entries       []source.Entry
 	broken        bool            // it could not be read: what it lacks is not told
 	known         map[string]bool // parameters of any pack that it was given to
@@ -70,8 +71,10 @@ func (f *valuesFile) read(fsys fs.FS, name string, sink *source.Sink) {
 		sink.Errorf(root.Pos(), "values of parameters must be a mapping, not %s", root.Kind()).WithHint("write NAME: VALUE for each")
 		return
 	}
-	f.broken, f.entries = false, root.Entries()
+	f.take(root)
 }
+
+func (f *valuesFile) take(root source.Node) { f.broken, f.root, f.entries = false, root, root.Entries() }
 
 // of gives a pack's file of values; one without values where there is none.
 func (v *Values) of(pack string) *valuesFile {
@@ -221,4 +224,46 @@ func (v *Values) Missing(s *Service) []Parameter { return v.of(s.Name).missing(s
 func (v *Values) Has(pack, parameter string) bool {
 	_, given := v.of(pack).entry(parameter)
 	return given
+}
+
+// Joined gives the values of several packs as one document, by pack, and for which of
+// them there are any. What is encrypted stays so.
+func (v *Values) Joined(packs []string) (doc string, with []string) {
+	var all []source.Pair
+	for _, name := range packs {
+		if f := v.files[name]; f != nil && f.root.Exists() {
+			all = append(all, source.Pair{Name: name, Value: f.root})
+			with = append(with, name)
+		}
+	}
+	return source.Encode(source.MapOf(all, source.Node{})), with
+}
+
+// Add takes values of several packs out of one document, and gives the text of a file for
+// each pack that has none yet.
+func (v *Values) Add(file source.File, sink *source.Sink) map[string]string {
+	root, ok := source.Parse(file, sink)
+	if !ok {
+		return nil
+	}
+	if root.Kind() != source.Map {
+		sink.Errorf(root.Pos(), "parameters of packs must be a mapping of packs, not %s", root.Kind()).WithHint("upstep pack export --parameters writes such files")
+		return nil
+	}
+	out := map[string]string{}
+	for _, e := range root.Entries() {
+		name := e.Key.Text()
+		switch {
+		case e.Value.Kind() != source.Map:
+			sink.Errorf(e.Value.Pos(), "values of pack %q must be a mapping, not %s", name, e.Value.Kind())
+		case !validName.MatchString(name):
+			sink.Errorf(e.Key.Pos(), "%q can be the name of no pack", name)
+		case v.files[name] == nil:
+			f := &valuesFile{shown: file.Name, known: map[string]bool{}}
+			f.take(e.Value)
+			v.files[name] = f
+			out[name] = source.Encode(e.Value)
+		}
+	}
+	return out
 }
