@@ -1,6 +1,7 @@
 package services
 
 import (
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,8 +65,11 @@ func (p *Parameter) fits(v source.Node, what string, sink *source.Sink) {
 			continue
 		}
 		where := what
-		if len(c.InstanceLocation) > 0 {
-			where = strings.Join(c.InstanceLocation, ".") + " of " + what
+		for _, key := range c.InstanceLocation {
+			if i, err := strconv.Atoi(key); err == nil {
+				key = "element " + strconv.Itoa(i+1)
+			}
+			where = key + " of " + where
 		}
 		told := sink.Errorf(at.Pos(), "%s %s", where, reason(c))
 		if t, is := c.ErrorKind.(*kind.Type); is && slices.Contains(t.Want, "string") && t.Got != "null" && at.Kind() == source.Scalar {
@@ -116,6 +120,14 @@ func reason(e *jsonschema.ValidationError) string {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
 		return "must be of type " + strings.Join(k.Want, " or ") + ", not " + k.Got
+	case *kind.Minimum:
+		return "must be " + number(k.Want) + " or more, not " + number(k.Got)
+	case *kind.Maximum:
+		return "must be " + number(k.Want) + " or less, not " + number(k.Got)
+	case *kind.ExclusiveMinimum:
+		return "must be more than " + number(k.Want) + ", not " + number(k.Got)
+	case *kind.ExclusiveMaximum:
+		return "must be less than " + number(k.Want) + ", not " + number(k.Got)
 	case *kind.AnyOf, *kind.OneOf:
 		return "fits none of what its schema allows, or more than one where one must"
 	case *kind.Required:
@@ -128,6 +140,11 @@ func reason(e *jsonschema.ValidationError) string {
 		return "must " + rest
 	}
 	return "does not fit: " + text
+}
+
+func number(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 // find follows a path of keys and indexes as far as it leads.
