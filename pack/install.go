@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/upstep/upstep/services"
@@ -139,8 +140,8 @@ func (s *Store) putInPlace(what string, all []incoming, values *services.Values,
 		own := &source.Sink{}
 		values.Check(&in.Service, own)
 		d.Missing = values.Missing(&in.Service)
-		if !o.Misfit {
-			s.misfit(in, old != nil, own.Problems(), d.Missing, sink)
+		if !o.Misfit && !d.Unchanged {
+			misfit(in, own.Problems(), newly(d.Missing, old, values), sink)
 		}
 		if m.Keep, err = s.keepAs(in.Name, old); err != nil {
 			return nil, err
@@ -213,22 +214,28 @@ func (s *Store) replaces(in *incoming, old *Installed, o Options, sink *source.S
 	return false
 }
 
-// misfit refuses a pack that the project's values do not fit.
-func (s *Store) misfit(in *incoming, upgrade bool, problems source.Problems, missing []services.Parameter, sink *source.Sink) {
-	told := false
-	for _, p := range problems {
-		p.Hint = strings.TrimSuffix("for pack "+in.Name+" "+in.Pack.Version+"; "+p.Hint, "; ")
-		sink.Merge(source.Problems{p})
-		told = told || p.Severity == source.Error
+// newly gives the parameters that lack a value which the old version did not ask for. A
+// pack that comes for the first time may come before its values.
+func newly(missing []services.Parameter, old *Installed, values *services.Values) []services.Parameter {
+	if old == nil || old.Pack == nil {
+		return nil
 	}
-	if !upgrade {
-		return
+	before := values.Missing(&old.Service)
+	return slices.DeleteFunc(slices.Clone(missing), func(p services.Parameter) bool {
+		return slices.ContainsFunc(before, func(q services.Parameter) bool { return q.Name == p.Name })
+	})
+}
+
+// misfit refuses a pack that the project's values do not fit.
+func misfit(in *incoming, problems source.Problems, missing []services.Parameter, sink *source.Sink) {
+	for _, p := range problems {
+		p.Hint = strings.TrimSuffix("so says pack "+in.Name+" "+in.Pack.Version+"; "+p.Hint, "; ")
+		sink.Merge(source.Problems{p})
 	}
 	for _, p := range missing {
-		sink.Errorf(p.Pos, "parameter %q of pack %s has no value", p.Name, in.Name).WithHint("give it one first; --keep-values installs the pack without")
-		told = true
+		sink.Errorf(p.Pos, "parameter %q of pack %s has no value", p.Name, in.Name).WithHint("it is new in version " + in.Pack.Version)
 	}
-	if told {
+	if len(missing) > 0 || problems.Count(source.Error) > 0 {
 		sink.Warnf(source.Pos{File: in.shown}, "the values of pack %s do not fit version %s", in.Name, in.Pack.Version).WithHint("--keep-values installs it all the same and leaves them as they are")
 	}
 }
