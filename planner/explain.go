@@ -18,6 +18,7 @@ type Explanation struct {
 	DependsOn   []Dependency  `json:"depends_on,omitempty"`
 	Dependents  []Dependency  `json:"dependents,omitempty"` // Service is who depends on it
 	Behind      string        `json:"behind,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"`
 	Target      string        `json:"target,omitempty"`
 	Probe       string        `json:"probe,omitempty"`
 	Requires    []Requirement `json:"requires,omitempty"`
@@ -59,6 +60,7 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 		return nil, p.unknown(name)
 	}
 	x := &Explanation{Service: name, Description: svc.Description, Place: svc.Place, DependsOn: svc.DependsOn, Behind: svc.Behind}
+	x.PackVersion = svc.PackVersion
 	x.Target, x.Probe, x.Requires, x.Disk, x.Delegates = svc.Target, svc.Probe, svc.Requires, svc.Disk, svc.Delegates
 	for i := range p.Services {
 		for _, d := range p.Services[i].DependsOn {

@@ -164,6 +164,9 @@ func (b *builder) service(i int) Service {
 		Name: svc.Name, Description: svc.Description, Target: svc.Version.Target, Probe: svc.Version.Probe, Behind: svc.Behind,
 		Vars: svc.Vars.Text, Play: keywords(svc.Play), Place: placeOf(svc.Pos),
 	}
+	if svc.Pack != nil {
+		out.PackVersion = svc.Pack.Version
+	}
 	for k := range svc.DependsOn {
 		d := &svc.DependsOn[k]
 		o := Dependency{Service: d.Service, Kind: "step", Place: placeOf(d.Pos)}

@@ -211,6 +211,7 @@ type After struct {
 type Service struct {
 	Name        string        `json:"name"`
 	Description string        `json:"description,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"` // of the pack that it came as; none: it is no pack with a pack.yaml
 	Target      string        `json:"target,omitempty"`
 	Probe       string        `json:"probe,omitempty"`
 	Disk        []Disk        `json:"disk,omitempty"`

@@ -198,7 +198,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
 	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
 	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.rollbackCommand(), a.explainCommand(), a.graphCommand(), a.releasesCommand(), a.versionCommand(), a.completionCommand())
-	root.AddCommand(a.importCommand(), a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.notifyCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand())
+	root.AddCommand(a.importCommand(), a.packCommand(), a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.notifyCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand())
 	wordFlags(root)
 	return root
 }

@@ -68,6 +68,9 @@ func (a *app) explanation(x *planner.Explanation) {
 	if x.Description != "" {
 		a.printf("%s\n", strings.TrimSpace(x.Description))
 	}
+	if x.PackVersion != "" {
+		a.printf("pack version %s\n", x.PackVersion)
+	}
 	for _, s := range x.Standings {
 		a.printf("\non role %s (%s)%s\n", s.Role, at(s.Place), hostList(s.Hosts))
 		a.printf("  %s: %s\n", standing(s.Stage, s.From, s.Wave), s.Why)

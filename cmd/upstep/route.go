@@ -83,13 +83,16 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 			}
 		}
 	}
+	values := a.values(sink)
 	for i, h := range hops {
 		w := base
 		w.Services = services.Load(os.DirFS(a.path(h.Services)), h.Services, sink)
+		values.Give(w.Services, sink)
 		w.Hop = &planner.Hop{From: h.From, To: h.To, Number: i + 1, Of: len(hops), Notes: h.Notes}
 		note(w.Services)
 		out = append(out, w)
 	}
+	values.Unknown(sink)
 	for _, r := range base.Settings.Releases { // the roles name services that only other releases have
 		if !slices.ContainsFunc(hops, func(h settings.Release) bool { return h.Services == r.Services }) {
 			note(services.Load(os.DirFS(a.path(r.Services)), r.Services, &source.Sink{}))
