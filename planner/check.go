@@ -146,8 +146,11 @@ func (b *builder) check() {
 		b.checkSteps(svc)
 		b.checkRollback(svc)
 	}
+	b.checkReplaced()
 	for p := range b.placements {
-		b.checkPlacement(&b.placements[p])
+		if !b.checkPhases(&b.placements[p]) {
+			b.checkPlacement(&b.placements[p])
+		}
 	}
 }
 

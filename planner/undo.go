@@ -78,7 +78,12 @@ func (u *undoing) stage(s Stage) Stage {
 			}
 		}
 		for _, t := range w.Tracks {
-			if t = u.track(s.Name, w.Number, t); len(t.Parts) > 0 {
+			if u.plan.RoleByName(t.Role).Replace != nil {
+				t = u.cutBack(s.Name, w.Number, t)
+			} else {
+				t = u.track(s.Name, w.Number, t)
+			}
+			if len(t.Parts) > 0 {
 				kept.Tracks = append(kept.Tracks, t)
 			}
 		}
@@ -313,7 +318,7 @@ func (u *undoing) irreversible() []Irreversible {
 			}
 		})
 	}
-	return out
+	return append(out, u.gone()...)
 }
 
 // steps gives the steps in which a service has tasks in a stage.

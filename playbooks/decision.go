@@ -344,7 +344,7 @@ func (r *renderer) onTrack(of planner.Unit) (services []*planner.Service, when s
 		}
 	}
 	switch {
-	case always:
+	case always || len(all) == 0: // a replacement hangs on no version
 		return nil, ""
 	case len(all) == 1:
 		return services, "not " + all[0] + " | bool"
