@@ -290,7 +290,8 @@ func (u *undoing) irreversible() []Irreversible {
 	for _, s := range u.plan.Stages {
 		post := s.Name == PostUpgrade
 		s.Units(func(w Wave, o Unit) {
-			if o.Kind != KindStep || post && !u.done.PostUpgrade {
+			// Hosts that took over stay as they are when others serve again.
+			if o.Kind != KindStep || post && (!u.done.PostUpgrade || u.plan.RoleByName(o.Role).Replaces != "") {
 				return
 			}
 			for _, service := range o.services() {

@@ -97,20 +97,21 @@ func replacements(p *planner.Plan, done journal.Progress) []replacedStatus {
 // text says how far it is, and whose hosts are in traffic.
 func (r replacedStatus) text(now time.Time) string {
 	list := func(hosts []string) string { return "(" + shortened(hosts, 4) + ")" }
-	older, newer := "the old hosts "+list(r.OldHosts), "the new ones "+list(r.NewHosts)
+	old, taking, way := "old", "new", "over"
 	if r.Back {
-		older, newer = "the new hosts "+list(r.OldHosts), "the old ones "+list(r.NewHosts)
+		old, taking, way = taking, old, "back"
 	}
+	older, newer := "the "+old+" ones "+list(r.OldHosts), "the "+taking+" hosts "+list(r.NewHosts)
+	serving := "in traffic: the " + old + " hosts " + list(r.OldHosts)
 	said := r.Role + ": "
 	switch r.Phase {
 	case journal.PhaseNone:
-		return said + "not begun; in traffic: " + older
-	case journal.PhaseCutting:
-		what := "cutting over"
 		if r.Back {
-			what = "cutting back"
+			return said + "not cut back; " + serving
 		}
-		return said + what + "; in traffic, or on their way: " + older + " and " + newer
+		return said + "not begun; " + serving
+	case journal.PhaseCutting:
+		return said + "cutting " + way + "; " + serving + ", and " + newer + " or on the way there"
 	case journal.PhaseLive:
 		text := said + "live on " + newer
 		switch {
@@ -125,10 +126,13 @@ func (r replacedStatus) text(now time.Time) string {
 		}
 		return text + "; " + older + " are out of traffic and stay"
 	case journal.PhaseRetiring, journal.PhaseRetired:
-		return said + "live on " + newer + "; " + older + " are " + map[journal.Phase]string{journal.PhaseRetiring: "being retired"}[r.Phase] +
-			map[journal.Phase]string{journal.PhaseRetired: "retired"}[r.Phase]
+		text := said + "live on " + newer + "; " + older + " are "
+		if r.Phase == journal.PhaseRetiring {
+			text += "being "
+		}
+		return text + "retired"
 	}
-	return said + string(r.Phase) + "; in traffic: " + older + ", untouched"
+	return said + string(r.Phase) + "; " + serving
 }
 
 // replaced tells how far the replaced roles are when a command has ended.
