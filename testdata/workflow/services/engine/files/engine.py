@@ -87,14 +87,18 @@ def carry_out(pack, given):
     return values
 
 
-# A filter of the kernel's that drops what opens a connection (SYN), and lets everything else pass.
+# A filter of the kernel's that drops what opens a connection (SYN) to an address of the network, and lets everything
+# else pass.
 FILTER = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in (
+    (0x20, 0, 0, 0xFFF00000 + 16),  # the address that it is for, of the IP header
+    (0x54, 0, 0, 0xFF000000),
+    (0x15, 3, 0, 0x7F000000),  # is it of this host alone?
     (0x30, 0, 0, 13),  # the byte of TCP's flags
     (0x45, 0, 1, 2),  # is SYN among them?
     (0x06, 0, 0, 0),  # yes: keep nothing of it
     (0x06, 0, 0, 0xFFFFFFFF),
 )))
-PROGRAM = struct.pack("HL", 4, ctypes.addressof(FILTER))
+PROGRAM = struct.pack("HL", 7, ctypes.addressof(FILTER))
 
 
 class Engine(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -116,7 +120,7 @@ class Engine(socketserver.ThreadingMixIn, http.server.HTTPServer):
         end = time.monotonic() + 5
         while time.monotonic() < end:
             with self.lock:
-                idle = [c for c, busy in self.connections if not busy.is_set()]
+                idle = [h.connection for h in self.connections if not h.waits()]
                 busy = len(self.connections) - len(idle)
             if busy <= 1:  # the one that asks
                 break
@@ -148,16 +152,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self.busy = threading.Event()
-        self.busy.set()  # until its first answer: a request is on its way
-        self.entry = (self.connection, self.busy)
+        self.busy, self.since = None, time.monotonic()  # None: nothing was asked yet
         with self.server.lock:
-            self.server.connections.add(self.entry)
+            self.server.connections.add(self)
 
     def finish(self):
         with self.server.lock:
-            self.server.connections.discard(self.entry)
+            self.server.connections.discard(self)
         super().finish()
+
+    def waits(self):
+        """Whether somebody waits for an answer, or will: the first question follows a new connection at once."""
+        return time.monotonic() - self.since < 0.5 if self.busy is None else self.busy
 
     def version_string(self):
         return "engine/" + self.server.version
@@ -176,10 +182,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
-        self.busy.clear()
+        self.busy = False
 
     def do_GET(self):
-        self.busy.set()
+        self.busy = True
         store = self.server.store
         if self.path == "/":
             self.run("greet", {})
@@ -194,7 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer({"error": "there is no " + self.path}, 404)
 
     def do_POST(self):
-        self.busy.set()
+        self.busy = True
         given = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         if self.path == "/import":
             with self.server.lock:
