@@ -109,6 +109,9 @@ func (p *Plan) whyStage(pl Placement) string {
 	if pl.Wave == 0 {
 		return "it has no tasks there"
 	}
+	if old, taking, ok := p.Instances(pl.Role); ok {
+		return "the hosts of " + taking.Name + " take over from those of " + old.Name + ", phase by phase"
+	}
 	if p.RoleByName(pl.Role).Rolling != nil {
 		return "role " + pl.Role + " is rolling: its batches go through all steps at a time"
 	}
@@ -161,6 +164,14 @@ func (w *waiter) of(units []Unit) ([]Waiting, error) {
 		x := Waiting{Unit: u.ID, After: u.After}
 		if t := w.tracks[u.ID]; t != nil && t != told {
 			told, x.After = t, t.After
+		}
+		if t := w.tracks[u.ID]; t != nil {
+			i := slices.IndexFunc(t.Parts, func(o Unit) bool { return o.ID == u.ID })
+			if i > 0 && t.Parts[i-1].Role != u.Role {
+				x.After = []After{{Unit: t.Parts[i-1].ID, Reason: "the replacement of " + t.Role}}
+			} else if i > 0 && t.Parts[0].Role != t.Role {
+				x.After = nil // it follows a part of its own role
+			}
 		}
 		if w.counts[u.ID] {
 			before, err := w.graph.Before(u.ID)

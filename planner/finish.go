@@ -142,6 +142,12 @@ func (b *builder) role(r int) Role {
 	for _, s := range role.Services {
 		out.Services = append(out.Services, s.Service)
 	}
+	if re := role.Replace; re != nil {
+		out.Replace = &Replace{By: b.Roles[b.successor(r)].Name, Keep: Duration(re.Keep), UntilTold: re.Told}
+	}
+	if b.leader[r] != r {
+		out.Replaces = b.Roles[b.leader[r]].Name
+	}
 	if ro := role.Rolling; ro != nil {
 		out.Rolling = &Rolling{
 			Percentage: ro.Percentage, Pause: Duration(ro.Pause), Drain: "batch", MaxFailures: ro.MaxFailures.String(),

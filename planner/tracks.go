@@ -100,7 +100,7 @@ func (b *builder) traffic(r int, own, others tasks.ListName, links string) []Seg
 func (b *builder) keepApart(f *frame, w *Wave, t *Track, r int) {
 	after := func(role string) {
 		q := b.roleNumber[role]
-		if b.shared[r][q] {
+		if b.meet(r, q) {
 			t.After = addAfter(t.After, f.ends[[2]int{w.Number, q}], "shares hosts with "+role)
 		}
 	}

@@ -78,7 +78,12 @@ func (u *undoing) stage(s Stage) Stage {
 			}
 		}
 		for _, t := range w.Tracks {
-			if t = u.track(s.Name, w.Number, t); len(t.Parts) > 0 {
+			if u.plan.RoleByName(t.Role).Replace != nil {
+				t = u.cutBack(s.Name, w.Number, t)
+			} else {
+				t = u.track(s.Name, w.Number, t)
+			}
+			if len(t.Parts) > 0 {
 				kept.Tracks = append(kept.Tracks, t)
 			}
 		}
@@ -285,7 +290,8 @@ func (u *undoing) irreversible() []Irreversible {
 	for _, s := range u.plan.Stages {
 		post := s.Name == PostUpgrade
 		s.Units(func(w Wave, o Unit) {
-			if o.Kind != KindStep || o.Backup || post && !u.done.PostUpgrade {
+			// Hosts that took over stay as they are when others serve again.
+			if o.Kind != KindStep || o.Backup || post && (!u.done.PostUpgrade || u.plan.RoleByName(o.Role).Replaces != "") {
 				return
 			}
 			for _, service := range o.services() {
@@ -313,7 +319,7 @@ func (u *undoing) irreversible() []Irreversible {
 			}
 		})
 	}
-	return out
+	return append(out, u.gone()...)
 }
 
 // steps gives the steps in which a service has tasks in a stage.

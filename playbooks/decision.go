@@ -274,10 +274,10 @@ func (r *renderer) decisions(w *writer, drains []planner.Unit) {
 func takesBack(u planner.Unit) bool { return strings.HasPrefix(u.ID, "rollback/") }
 
 // decided gives the service of a segment where a decision on its version concerns it: one of its
-// own tasks in a step, and none that comes after all stages.
+// own tasks in a step, and none that comes after all stages or on hosts that took over.
 func (r *renderer) decided(u planner.Unit, s planner.Segment) *planner.Service {
 	svc := r.svc[s.Service]
-	if u.Kind != planner.KindStep || s.Links != "" || !skips(svc) || strings.HasPrefix(u.ID, planner.PostUpgrade+"/") {
+	if u.Kind != planner.KindStep || s.Links != "" || !skips(svc) || strings.HasPrefix(u.ID, planner.PostUpgrade+"/") || r.role[u.Role].Replaces != "" {
 		return nil
 	}
 	return svc
@@ -347,7 +347,7 @@ func (r *renderer) onTrack(of planner.Unit) (services []*planner.Service, when s
 		}
 	}
 	switch {
-	case always:
+	case always || len(all) == 0: // a replacement hangs on no version
 		return nil, ""
 	case len(all) == 1:
 		return services, "not " + all[0] + " | bool"

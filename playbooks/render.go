@@ -184,7 +184,7 @@ func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, boot
 	}
 	if bootstrap {
 		w.linef("%s  upstep_bootstrap_host: >-", pad)
-		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.carriers(svc.Name))
+		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.bootstraps(svc))
 		w.linef("%s  upstep_bootstrap: \"{{ inventory_hostname == upstep_bootstrap_host }}\"", pad)
 	}
 }
@@ -259,6 +259,9 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 	case u.Kind == planner.KindStep:
 		first, _, _ := strings.Cut(s.Tasks[0], ".")
 		name = fmt.Sprintf("upstep_%s_step%d", strings.TrimSuffix(first, "_tasks"), u.Step)
+		fallthrough
+	case isPhase(u.Kind):
+		first, _, _ := strings.Cut(s.Tasks[0], ".")
 		if r.cutApart(u, s) {
 			name += "_" + strings.NewReplacer(".", "", "/", "_").Replace(strings.TrimPrefix(s.Tasks[0], first))
 		}
@@ -277,14 +280,14 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 	return file
 }
 
-// cutApart tells whether the service's tasks of this step are spread over several
+// cutApart tells whether the service's tasks of this step or phase are spread over several
 // units, by a run_once task among them.
 func (r *renderer) cutApart(u planner.Unit, s planner.Segment) bool {
 	list, _, _ := strings.Cut(s.Tasks[0], ".")
 	own := 0
 	for _, st := range slices.Concat(r.plan.Stages, r.plan.Rollback) {
 		st.Units(func(_ planner.Wave, o planner.Unit) {
-			if o.Role != u.Role || o.Step != u.Step || o.Kind != planner.KindStep {
+			if o.Role != u.Role || o.Step != u.Step || o.Kind != u.Kind {
 				return
 			}
 			for _, seg := range o.Segments {
@@ -301,7 +304,7 @@ func partName(u planner.Unit) string {
 	if u.Kind == planner.KindStep {
 		return fmt.Sprintf("step %d", u.Step)
 	}
-	return string(u.Kind)
+	return strings.ReplaceAll(string(u.Kind), "_", " ")
 }
 
 // links writes what a service does for those behind it, once for all who call it.

@@ -27,7 +27,7 @@ type checkup struct {
 // preflight begins to ask every host that has something left to do whether it answers
 // and is ready.
 func (r *run) preflight(ctx context.Context) error {
-	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
+	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting && !r.keeping(p) }) {
 		return nil
 	}
 	c := &checkup{lane: r.laneOf(preflightBook), answers: map[string][]string{}}

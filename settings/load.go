@@ -154,7 +154,7 @@ func (s *Settings) stages(f source.Fields, sink *source.Sink) []Stage {
 			sink.Errorf(it.Pos(), "a stage name of %d bytes is too long for a file name", len(st.Name)).WithHint("use at most " + strconv.Itoa(source.NameLimit))
 		case !stageName.MatchString(st.Name):
 			sink.Errorf(it.Pos(), "stage name %q is not usable as a file name", st.Name).WithHint("use small letters, digits and -, beginning with a letter")
-		case slices.Contains([]string{"rollback", "preflight", "before", "after", "handlers", "roles", "upgrade", "vars", "links", "versions"}, st.Name):
+		case slices.Contains([]string{"rollback", "preflight", "before", "after", "handlers", "roles", "upgrade", "vars", "links", "versions", "retire"}, st.Name):
 			sink.Errorf(it.Pos(), "stage name %q is taken by upstep itself", st.Name).WithHint("choose another name")
 		case slices.ContainsFunc(out, func(o Stage) bool { return o.Name == st.Name }):
 			sink.Errorf(it.Pos(), "duplicate stage %q", st.Name).WithHint("name each stage once")

@@ -21,6 +21,13 @@ const (
 	Establish   ListName = "establish_tasks"
 	Rollback    ListName = "rollback_tasks"
 	PostUpgrade ListName = "post_upgrade_tasks"
+	// The phases of a service whose role is replaced.
+	Deploy  ListName = "deploy_tasks"
+	Carry   ListName = "carry_tasks"
+	Verify  ListName = "verify_tasks"
+	CutOver ListName = "cut_over_tasks"
+	CutBack ListName = "cut_back_tasks"
+	Retire  ListName = "retire_tasks"
 )
 
 // Deployment is how the tasks of a deployment are named, which are a play of their own.
@@ -28,7 +35,9 @@ const Deployment ListName = "tasks"
 
 // ListNames gives every task list, in the order in which they come in an upgrade.
 func ListNames() []ListName {
-	return []ListName{Preflight, Drain, Unlink, Backup, Upgrade, Health, Restore, Establish, PostUpgrade, Rollback}
+	return []ListName{
+		Preflight, Drain, Unlink, Backup, Upgrade, Deploy, Carry, Verify, Health, Restore, Establish, CutOver, PostUpgrade, Retire, Rollback, CutBack,
+	}
 }
 
 // Stepped tells whether the tasks of a list belong to steps.

@@ -181,7 +181,7 @@ func kindText(d planner.Dependency) string {
 	case "upgraded":
 		text = "until its upgrade has ended: a later wave"
 	case "rolling":
-		text = "until its upgrade has ended, for one of the two is on a rolling role"
+		text = "until its upgrade has ended, for one of the two is on a rolling or replaced role"
 	case "stage":
 		text = "it has ended with an earlier stage"
 	case "ignored":

@@ -45,13 +45,16 @@ func (a *app) planTable(p *planner.Plan, window string) {
 	}
 	number := 0
 	for _, s := range p.Stages {
+		if s.Name == planner.Retire {
+			a.afterLines(p)
+		}
 		if len(s.Waves) > 0 {
 			number++
 			a.stageTable(p, number, s)
 		}
 	}
-	for _, d := range p.After {
-		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
+	if !slices.ContainsFunc(p.Stages, func(s planner.Stage) bool { return s.Name == planner.Retire }) {
+		a.afterLines(p)
 	}
 	a.migrationsTable(p)
 	a.rolesTable(p)
@@ -66,6 +69,12 @@ func (a *app) planTable(p *planner.Plan, window string) {
 	if p.Undo != "" {
 		a.printf("\nnext: upstep rollback %s%s\n", p.Undo, a.sameFlags())
 		return
+	}
+}
+
+func (a *app) afterLines(p *planner.Plan) {
+	for _, d := range p.After {
+		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
 	}
 }
 
@@ -269,7 +278,16 @@ func (a *app) stageTable(p *planner.Plan, number int, s planner.Stage) {
 			row("health", strings.Join(rolesOf(w.Health), " | "))
 		}
 		for _, tr := range w.Tracks {
-			row("rolling", trackLine(p, tr))
+			switch {
+			case !p.Replaced(tr):
+				row("rolling", trackLine(p, tr))
+			case s.Name == planner.Retire:
+				row("retired", retireLine(p, tr))
+			default:
+				for i, line := range replaceLines(p, tr) {
+					row(map[bool]string{true: "replaced"}[i == 0], line)
+				}
+			}
 		}
 	}
 	a.printTable(t)
