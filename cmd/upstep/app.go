@@ -49,6 +49,7 @@ type app struct {
 	problems       source.Problems                     // warnings of the plan
 	hosts          *roles.Inventory                    // as it was read last
 	sums           map[string]string                   // SHA-256 of artefacts that were read
+	launcher       string                              // of the bundle, through which commands are typed; "": they are not
 	keyFolder      string                              // of the keys that bundles must be signed by; "": the system's
 	failed         error                               // the first failure to write to stdout
 }
@@ -83,10 +84,10 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 	default:
 		// Of a silent error, what was joined to it is left.
 		if text := strings.TrimSpace(err.Error()); text != "" {
-			a.errorf("upstep: %s\n", text)
+			a.errorf("upstep: %s\n", a.asTyped(text))
 		}
 		if hint := hintOf(err); hint != "" {
-			a.errorf("  hint: %s\n", hint)
+			a.errorf("  hint: %s\n", a.asTyped(hint))
 		}
 	}
 	return codeOf(ctx, err)

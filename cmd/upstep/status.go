@@ -152,13 +152,13 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 
 // next gives the commands that an operator wants now.
 func (a *app) next(s *runStatus, acc *account) []string {
-	approve := "upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder()
+	approve := a.asTyped("upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder())
 	run := a.goOn(acc)
 	switch {
 	case s.State == stateWaiting && s.Opens.IsZero():
 		return []string{approve}
 	case s.State == stateRunning || s.State == stateWaiting:
-		return []string{"upstep cancel " + string(s.Run) + a.sameFolder()}
+		return []string{a.asTyped("upstep cancel " + string(s.Run) + a.sameFolder())}
 	case s.State == stateDone || s.State == stateAbandoned:
 		return []string{}
 	case s.Waits != "":
