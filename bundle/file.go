@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 	"strings"
 
 	"github.com/blakesmith/ar"
-	rpmutils "github.com/sassoftware/go-rpmutils"
+	"github.com/cavaliergopher/cpio"
 
 	"github.com/upstep/upstep/archive"
 )
@@ -214,17 +215,34 @@ func (u *unpacking) tar(t *tar.Reader) error {
 	}
 }
 
+// rpm reads the payload, a cpio inside gzip, behind the lead and two headers, of which
+// only the length counts here: packing again tells whether they were changed.
 func (u *unpacking) rpm(r io.Reader) error {
-	p, err := rpmutils.ReadRpm(r)
+	const lead = 96
+	if _, err := io.CopyN(io.Discard, r, lead); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	for _, align := range []int64{8, 1} {
+		var head struct {
+			Magic, Reserved, Entries, Bytes uint32
+		}
+		if err := binary.Read(r, binary.BigEndian, &head); err != nil {
+			return io.ErrUnexpectedEOF
+		}
+		if head.Magic != 0x8eade801 {
+			return errors.New("has no header of an rpm")
+		}
+		const entry = 16
+		length := int64(head.Entries)*entry + int64(head.Bytes)
+		if _, err := io.CopyN(io.Discard, r, (length+align-1)/align*align); err != nil {
+			return io.ErrUnexpectedEOF
+		}
+	}
+	z, err := gzip.NewReader(r)
 	if err != nil {
 		return err
 	}
-	files, err := p.PayloadReaderExtended()
-	if err != nil {
-		return err
-	}
-	const kind, folder, regular = 0o170000, 0o040000, 0o100000
-	for {
+	for files := cpio.NewReader(z); ; {
 		f, err := files.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -232,14 +250,14 @@ func (u *unpacking) rpm(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		switch f.Mode() & kind {
-		case folder:
-		case regular:
-			if err := u.file(strings.TrimPrefix(f.Name(), "/"), f.Mode()&0o100 != 0, f.Size(), files); err != nil {
+		switch {
+		case f.Mode.IsDir():
+		case f.Mode.IsRegular():
+			if err := u.file(strings.TrimPrefix(f.Name, "/"), f.Mode&0o100 != 0, f.Size, files); err != nil {
 				return err
 			}
 		default:
-			return fmt.Errorf("%q is neither a file nor a folder", f.Name())
+			return fmt.Errorf("%q is neither a file nor a folder", f.Name)
 		}
 	}
 }

@@ -95,8 +95,8 @@ bring() {
   ln -s "$python" "$new/python/bin/python3"
   printf 'home = %s\ninclude-system-site-packages = false\n' "$(dirname "$python")" > "$new/python/pyvenv.cfg"
   cat > "$site/bundle.pth" << 'TEXT'
-import glob, sys; sys.path += [sys.prefix + "/../usr/lib/python3/dist-packages", sys.prefix + "/../usr/lib/python%d.%d" % sys.version_info[:2]]
-import ctypes, glob, sys; [ctypes.CDLL(f) for f in glob.glob(sys.prefix + "/../usr/lib/*/libyaml-0.so.2")]
+import sys; sys.path += [sys.prefix + "/../usr/lib/python3/dist-packages", sys.prefix + "/../usr/lib/python%d.%d" % sys.version_info[:2]]
+import ctypes, glob, sys; list(map(ctypes.CDLL, glob.glob(sys.prefix + "/../usr/lib/*/libyaml-0.so.2")))
 TEXT
   for tool in "$new"/usr/bin/ansible*; do
     cat > "$new/bin/${tool##*/}" << 'TEXT'
