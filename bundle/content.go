@@ -16,6 +16,7 @@ import (
 	"github.com/upstep/upstep/archive"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/source"
 )
 
 // Content is what a bundle is made of.
@@ -213,7 +214,7 @@ func (s *stage) folder(root, name, below string) {
 	// What a link leads to travels in its place.
 	real, err := filepath.EvalSymlinks(from)
 	if err != nil {
-		s.err = cmpErr(s.err, err)
+		s.err = cmpErr(s.err, &PlaceError{name, "cannot travel: " + source.Cause(err).Error()})
 		return
 	}
 	s.err = cmpErr(s.err, filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {

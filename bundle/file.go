@@ -22,13 +22,21 @@ import (
 )
 
 // FileError says that a file is no bundle, or was damaged.
-type FileError struct{ File, Reason string }
+type FileError struct {
+	File, Reason string
+	NoBundle     bool // it never was one
+}
 
 // Error gives the file and the reason.
 func (e *FileError) Error() string { return e.File + " " + e.Reason }
 
 // Hint says what to do.
-func (e *FileError) Hint() string { return "get the bundle anew" }
+func (e *FileError) Hint() string {
+	if e.NoBundle {
+		return "name a bundle: its file, or the folder that it was unpacked to"
+	}
+	return "get the bundle anew"
+}
 
 // limits bound what a bundle may unpack to.
 func limits() archive.Limits { return archive.Limits{Files: 200_000, Bytes: 64 << 30} }
@@ -39,7 +47,7 @@ func limits() archive.Limits { return archive.Limits{Files: 200_000, Bytes: 64 <
 func VerifyFile(ctx context.Context, path, upstep string, keys []Key) (*Report, error) {
 	form, ok := FormOf(path)
 	if !ok {
-		return nil, &FileError{path, "has none of the endings " + string(Archive) + ", " + string(Deb) + " and " + string(RPM)}
+		return nil, &FileError{path, "is no bundle: it ends in none of " + string(Archive) + ", " + string(Deb) + " and " + string(RPM), true}
 	}
 	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
@@ -90,11 +98,11 @@ func VerifyFile(ctx context.Context, path, upstep string, keys []Key) (*Report, 
 	case same.end():
 		return r, nil
 	case r.Upstep == upstep:
-		return nil, &FileError{path, "was changed: what is packed in it is as it was bundled, what is around it is not"}
+		return nil, &FileError{File: path, Reason: "was changed: what is packed in it is as it was bundled, what is around it is not"}
 	case form == Archive: // around the files there is nothing that counts
 		return r, nil
 	}
-	return nil, &FileError{path, fmt.Sprintf("has scripts that this upstep (%s) cannot vouch for: upstep %s made it; verify with that one, or unpack it without running them and verify the folder", upstep, r.Upstep)}
+	return nil, &FileError{File: path, Reason: fmt.Sprintf("has scripts that this upstep (%s) cannot vouch for: upstep %s made it; verify with that one, or unpack it without running them and verify the folder", upstep, r.Upstep)}
 }
 
 // damaged tells what is wrong with a file from what is wrong with the system.
@@ -103,7 +111,7 @@ func damaged(path string, err error) error {
 	if errors.As(err, &system) {
 		return err
 	}
-	return &FileError{path, "is no bundle, or was damaged: " + err.Error()}
+	return &FileError{File: path, Reason: "is no bundle, or was damaged: " + err.Error()}
 }
 
 // errOther says that bytes differ.

@@ -53,6 +53,9 @@ func VerifyFolder(dir string, keys []Key) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if root, ok := Above(dir); sums == nil && (!ok || !sameFolder(root, dir)) {
+		return nil, &FileError{dir, "is no bundle: it has no " + SumsFile, true}
+	}
 	r := &Report{SignedBy: signedBy(signature)}
 	if len(keys) > 0 && sums != nil {
 		if r.SignedBy, err = trusted(keys, sums, signature); err != nil {
@@ -88,6 +91,15 @@ func VerifyFolder(dir string, keys []Key) (*Report, error) {
 		r.Bytes += e.Size
 	}
 	return r, nil
+}
+
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	two, err := os.Stat(b)
+	return err == nil && os.SameFile(one, two)
 }
 
 // own reads a file of the bundle's own; nil where it is not there.

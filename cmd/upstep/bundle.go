@@ -16,6 +16,7 @@ import (
 	"github.com/upstep/upstep/bundle"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/playbooks"
+	"github.com/upstep/upstep/source"
 )
 
 // bundleFlags is what the flags of bundle say.
@@ -105,8 +106,11 @@ func (a *app) bundle(ctx context.Context, file string, f bundleFlags) error {
 	if err != nil {
 		return unbundled(err)
 	}
+	if err := os.MkdirAll(filepath.Dir(f.out), 0o755); err != nil { //nolint:gosec // as the user's umask has it
+		return usageError{err, "-o names the file to write"}
+	}
 	if err := bundle.Create(ctx, dir, m, form, f.out); err != nil {
-		return fmt.Errorf("write %s: %w", f.out, err)
+		return fmt.Errorf("write %s: %w", f.out, source.Cause(err)) // whose path is that of a temporary file
 	}
 	a.bundled(f.out, form, m, c.SignKey != nil)
 	return nil
