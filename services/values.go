@@ -74,7 +74,9 @@ func (f *valuesFile) read(fsys fs.FS, name string, sink *source.Sink) {
 	f.take(root)
 }
 
-func (f *valuesFile) take(root source.Node) { f.broken, f.root, f.entries = false, root, root.Entries() }
+func (f *valuesFile) take(root source.Node) {
+	f.broken, f.root, f.entries = false, root, root.Entries()
+}
 
 // of gives a pack's file of values; one without values where there is none.
 func (v *Values) of(pack string) *valuesFile {
