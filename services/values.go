@@ -171,6 +171,21 @@ func (f *valuesFile) missing(s *Service) []Parameter {
 	return out
 }
 
+// Know takes the packs of another release for ones that have the same values: what they
+// take is not unknown.
+func (v *Values) Know(all []Service) {
+	for _, s := range all {
+		if s.Pack == nil {
+			continue
+		}
+		f := v.of(s.Name)
+		f.given = true
+		for _, p := range s.Pack.Parameters {
+			f.known[p.Name] = true
+		}
+	}
+}
+
 // Unknown reports values that none of the packs takes to which they were given.
 func (v *Values) Unknown(sink *source.Sink) {
 	var names []string
