@@ -75,7 +75,14 @@ func (s *Store) carryOut(what string, moves []move, values map[string]string) er
 	if err := errors.Join(renameio.WriteFile(s.path(pending), append(doc, '\n'), 0o600), syncFolder(s.path(hidden))); err != nil {
 		return err
 	}
-	return s.perform(c)
+	s.changed = false
+	if err = s.perform(c); err == nil {
+		return nil
+	}
+	if !s.changed {
+		return fmt.Errorf("nothing was changed: %w", errors.Join(err, os.Remove(s.path(pending)), s.clear()))
+	}
+	return fmt.Errorf("%w; the next command that changes packs goes on from there", err)
 }
 
 // Recover goes on with what a killed command had begun, and clears what one left that
@@ -128,6 +135,7 @@ func (s *Store) perform(c change) error {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), renameio.WriteFile(file, []byte(c.Values[file]), 0o600)); err != nil { //nolint:gosec // a folder of the project
 			return err
 		}
+		s.changed = true
 	}
 	for _, m := range c.Moves {
 		if err := s.place(m); err != nil {
@@ -180,6 +188,7 @@ func (s *Store) exchange(from, target, keep string) error {
 	if err != nil {
 		return fmt.Errorf("exchange %s: %w", target, err)
 	}
+	s.changed = true
 	return errors.Join(syncFolder(filepath.Dir(target)), syncFolder(filepath.Dir(from)))
 }
 
@@ -192,6 +201,7 @@ func (s *Store) rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
+	s.changed = true
 	return errors.Join(syncFolder(filepath.Dir(to)), syncFolder(filepath.Dir(from)))
 }
 

@@ -187,6 +187,8 @@ func (s *Store) free(in *incoming, before []services.Service, sink *source.Sink)
 func (s *Store) replaces(in *incoming, old *Installed, o Options, sink *source.Sink) (same bool) {
 	at := source.Pos{File: path.Join(s.Shown, old.Folder)}
 	switch {
+	case old.Link:
+		linked(at, sink)
 	case old.Read > services.Whole && old.Pack == nil:
 		// It can't be read, and is kept.
 	case old.Pack == nil && !o.Force:
@@ -212,6 +214,11 @@ func (s *Store) replaces(in *incoming, old *Installed, o Options, sink *source.S
 			WithHint("whoever built it should have given it another version; --force installs it")
 	}
 	return false
+}
+
+// linked refuses to change what stands elsewhere.
+func linked(at source.Pos, sink *source.Sink) {
+	sink.Errorf(at, "is a link to a folder, which may be others' as well").WithHint("put the folder itself in its place, or take the link away")
 }
 
 // newly gives the parameters that lack a value which the old version did not ask for. A
