@@ -264,11 +264,15 @@ func (b *builder) checkPhases(p *placement) (replaced bool) {
 		return true // said of the role that it takes over from
 	}
 	if !b.replaced(p.role) {
+		var idle []string
 		for _, list := range replaceLists() {
-			if ts := p.svc.Lists[list]; len(ts) > 0 {
-				b.sink.Warnf(ts[0].Pos, "%s of %s do not run on role %s, which is not replaced", list, p.svc.Name, role.Name).
-					WithHint("give the role replace:, or move the tasks")
+			if len(p.svc.Lists[list]) > 0 {
+				idle = append(idle, string(list))
 			}
+		}
+		if len(idle) > 0 {
+			b.sink.Warnf(p.svc.Lists[tasks.ListName(idle[0])][0].Pos, "%s of %s do not run on role %s, which is not replaced", strings.Join(idle, ", "), p.svc.Name, role.Name).
+				WithHint("give the role replace:, or move the tasks")
 		}
 		return false
 	}
