@@ -131,9 +131,12 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 		own:      role.Play,
 		tags:     tags(stage, wave, u),
 		failure:  allFail(),
-		vars:     append(unitVars(stage, u), "upstep_role: "+u.Role),
+		vars:     append(append(unitVars(stage, u), "upstep_role: "+u.Role), r.instanceVars(u.Role)...),
 		services: servicesOf(u),
-		body:     func(w *writer) { r.unitTasks(w, u) },
+		body: func(w *writer) {
+			r.mayRetire(w, u)
+			r.unitTasks(w, u)
+		},
 	}
 }
 
@@ -397,7 +400,7 @@ func (r *renderer) varsFiles(w *writer, keywords []planner.Keyword) {
 }
 
 func (r *renderer) hasVars() bool {
-	return len(r.plan.Inputs) > 0 || r.plan.Vars != "" || r.plan.Hop != nil
+	return len(r.plan.Inputs) > 0 || r.plan.Vars != "" || r.plan.Hop != nil || r.project
 }
 
 // blockLevel gives the keywords of a role that may stand on a block.

@@ -21,6 +21,8 @@ type Service struct {
 	BehindPos   source.Pos
 	Version     Version
 	Disk        []Need // in their written order
+	Artefacts   []Artefact
+	Requires    []Requirement
 	Lists       map[tasks.ListName][]tasks.Task
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars

@@ -106,6 +106,13 @@ func (a *app) preflightOf(x *planner.Explanation) {
 		}
 		a.printf("\n")
 	}
+	for _, r := range x.Requires {
+		hop := ""
+		if r.Hop != "" {
+			hop = ", for the hop " + r.Hop
+		}
+		a.printf("\nrequires %s %s%s (%s)\n", r.Service, &r, hop, at(r.Place))
+	}
 	if len(x.Disk) > 0 {
 		a.printf("\nneeds on its hosts: %s\n", roomText(x.Disk))
 	}
@@ -174,7 +181,7 @@ func kindText(d planner.Dependency) string {
 	case "upgraded":
 		text = "until its upgrade has ended: a later wave"
 	case "rolling":
-		text = "until its upgrade has ended, for one of the two is on a rolling role"
+		text = "until its upgrade has ended, for one of the two is on a rolling or replaced role"
 	case "stage":
 		text = "it has ended with an earlier stage"
 	case "ignored":

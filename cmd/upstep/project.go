@@ -83,7 +83,7 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	whole := false
 	w.Settings = a.readSettings(given, sink)
 	vals := w.Settings.Values()
-	hops, err := a.hops(&w.Settings, sink)
+	hops, err := a.hops(ctx, &w.Settings, sink)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,12 +97,17 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 		return nil, nil, err
 	}
 	if len(hops) > 0 {
-		return a.worldsOf(w, hops, sink), sink, nil
+		worlds := a.worldsOf(w, hops, sink)
+		a.checkArtefacts(worlds, sink)
+		return worlds, sink, nil
 	}
 	dir := a.services
 	if dir == "" {
 		dir = "services"
 		if _, err := os.Stat(a.path(dir)); errors.Is(err, fs.ErrNotExist) && len(w.Settings.Releases) > 0 {
+			if sink.Failed() {
+				return nil, sink, nil // what is wrong tells more
+			}
 			return nil, nil, usageError{errors.New("upgrade.yaml declares releases: from which to which?"), "give --from VERSION and --to VERSION; upstep releases" + a.sameFolder() + " shows them"}
 		}
 	}
@@ -111,7 +116,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	values.Give(w.Services, sink)
 	values.Unknown(sink)
 	w.Sources = a.digests(w)
-	return []planner.World{w}, sink, nil
+	worlds := []planner.World{w}
+	a.checkArtefacts(worlds, sink)
+	return worlds, sink, nil
 }
 
 // readSettings reads upgrade.yaml.

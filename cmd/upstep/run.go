@@ -66,6 +66,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.ansibleOptions = f.ansibleOptions
 			return a.runRoute(cmd.Context(), f)
 		},
 	}
@@ -85,6 +86,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.diff, "diff", false, "show how files change")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "after a failure begin what does not depend on it")
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
+	fl.BoolVar(&f.Retire, "retire", false, "take away now what was replaced and is kept; it cannot be cut back to then")
 	a.routeFlags(cmd)
 	a.downgradeFlag(cmd)
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")
@@ -286,6 +288,10 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
+	project, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
 	facts, err := factsFolder(dir)
 	if err != nil {
 		return err
@@ -324,7 +330,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		},
 		Now: time.Now, Options: s.flags.Options, Approved: approvals(requests), Approve: s.approve, Open: window.asked(),
 		Executor: executor{
-			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
+			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions, Env: []string{playbooks.ProjectEnv + "=" + project}}), root: s.root,
 			job: ansible.Job{
 				Tree: dir, Inventory: s.inventories(), Facts: facts,
 				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff,
