@@ -174,7 +174,10 @@ const (
 	KindStep      Kind = "step"
 	KindHealth    Kind = "health"
 	KindRestore   Kind = "restore"
-	// The phases of a replacement, beside those above.
+)
+
+// The kinds that are phases of a replacement only.
+const (
 	KindDeploy  Kind = "deploy"
 	KindCarry   Kind = "carry"
 	KindVerify  Kind = "verify"

@@ -104,7 +104,7 @@ func (r replacedStatus) text(now time.Time) string {
 	older, newer := "the "+old+" ones "+list(r.OldHosts), "the "+taking+" hosts "+list(r.NewHosts)
 	serving := "in traffic: the " + old + " hosts " + list(r.OldHosts)
 	said := r.Role + ": "
-	switch r.Phase {
+	switch r.Phase { //nolint:exhaustive // the others are before anything is cut over
 	case journal.PhaseNone:
 		if r.Back {
 			return said + "not cut back; " + serving
