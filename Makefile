@@ -5,8 +5,8 @@ GOBIN_DIR := $(shell go env GOPATH)/bin
 
 .PHONY: build deps newansible demo test lint bench soak clean
 
-build: ## the binary, bin/upstep
-	go build -o bin/upstep ./cmd/upstep
+build: ## the binary, bin/upstep, which needs no library of the machine it runs on
+	CGO_ENABLED=0 go build -o bin/upstep ./cmd/upstep
 
 deps: ## installs what tests and demo need, where it is missing
 	@scripts/deps

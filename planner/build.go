@@ -32,6 +32,7 @@ func Build(w World) (*Plan, source.Problems) {
 		b.successors,   // the roles that take over from those that are replaced
 		b.place,        // which service stands where, in which stage
 		b.check,        // names, steps
+		b.requirements, // versions of others
 		b.members,      // the hosts of every role
 		b.behind,       // balancers
 		b.variables,    // what crosses services without a dependency

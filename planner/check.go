@@ -145,6 +145,7 @@ func (b *builder) check() {
 		}
 		b.checkSteps(svc)
 		b.checkRollback(svc)
+		b.checkBackup(svc)
 	}
 	b.checkReplaced()
 	for p := range b.placements {

@@ -62,6 +62,9 @@ func (p *Plan) digest(u Unit) string {
 		for _, a := range svc.Assets {
 			add(h, a.Path, a.SHA256)
 		}
+		for _, a := range svc.Artefacts {
+			add(h, a.File, a.SHA256)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

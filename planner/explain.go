@@ -11,17 +11,19 @@ import (
 
 // Explanation tells where a service stands in the plan, and because of which lines.
 type Explanation struct {
-	Service     string       `json:"service"`
-	Description string       `json:"description,omitempty"`
-	Place                    // where it is defined
-	Standings   []Standing   `json:"standings"`
-	DependsOn   []Dependency `json:"depends_on,omitempty"`
-	Dependents  []Dependency `json:"dependents,omitempty"` // Service is who depends on it
-	Behind      string       `json:"behind,omitempty"`
-	Target      string       `json:"target,omitempty"`
-	Probe       string       `json:"probe,omitempty"`
-	Disk        []Disk       `json:"disk,omitempty"`
-	Delegates   []Delegate   `json:"delegates,omitempty"`
+	Service     string        `json:"service"`
+	Description string        `json:"description,omitempty"`
+	Place                     // where it is defined
+	Standings   []Standing    `json:"standings"`
+	DependsOn   []Dependency  `json:"depends_on,omitempty"`
+	Dependents  []Dependency  `json:"dependents,omitempty"` // Service is who depends on it
+	Behind      string        `json:"behind,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"`
+	Target      string        `json:"target,omitempty"`
+	Probe       string        `json:"probe,omitempty"`
+	Requires    []Requirement `json:"requires,omitempty"`
+	Disk        []Disk        `json:"disk,omitempty"`
+	Delegates   []Delegate    `json:"delegates,omitempty"`
 }
 
 // Standing is a service on one role.
@@ -58,7 +60,8 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 		return nil, p.unknown(name)
 	}
 	x := &Explanation{Service: name, Description: svc.Description, Place: svc.Place, DependsOn: svc.DependsOn, Behind: svc.Behind}
-	x.Target, x.Probe, x.Disk, x.Delegates = svc.Target, svc.Probe, svc.Disk, svc.Delegates
+	x.PackVersion = svc.PackVersion
+	x.Target, x.Probe, x.Requires, x.Disk, x.Delegates = svc.Target, svc.Probe, svc.Requires, svc.Disk, svc.Delegates
 	for i := range p.Services {
 		for _, d := range p.Services[i].DependsOn {
 			if d.Service == name {

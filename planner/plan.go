@@ -197,12 +197,16 @@ type Unit struct {
 	Role     string    `json:"role"`
 	Step     int       `json:"step"`
 	Once     bool      `json:"once,omitempty"`     // holds one run_once task, which must not run again once it ended
+	Backup   bool      `json:"backup,omitempty"`   // holds the backup of a service, before its first migration
 	Throttle bool      `json:"throttle,omitempty"` // holds a task that limits how many hosts it runs on at a time
 	Hosts    []string  `json:"hosts,omitempty"`    // the only ones; none: all of the role's
 	Segments []Segment `json:"segments"`
 	LeftOut  []LeftOut `json:"left_out,omitempty"` // what an identical task of the unit stands for
 	After    []After   `json:"after,omitempty"`
 }
+
+// apart tells whether nothing else stands in a unit.
+func (u *Unit) apart() bool { return u.Once || u.Backup }
 
 // Segment is one service's part of a unit, its tasks by their ids.
 type Segment struct {
@@ -233,21 +237,24 @@ type After struct {
 
 // Service is a service as far as a run needs it.
 type Service struct {
-	Name        string       `json:"name"`
-	Description string       `json:"description,omitempty"`
-	Target      string       `json:"target,omitempty"`
-	Probe       string       `json:"probe,omitempty"`
-	Disk        []Disk       `json:"disk,omitempty"`
-	Behind      string       `json:"behind,omitempty"`
-	Bootstrap   bool         `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
-	DependsOn   []Dependency `json:"depends_on,omitempty"`
-	Placements  []Placement  `json:"placements"`
-	Vars        string       `json:"vars,omitempty"`
-	Play        []Keyword    `json:"play,omitempty"`
-	Tasks       []Task       `json:"tasks,omitempty"`
-	Delegates   []Delegate   `json:"delegates,omitempty"`
-	Handlers    []Task       `json:"handlers,omitempty"`
-	Assets      []Asset      `json:"assets,omitempty"`
+	Name        string        `json:"name"`
+	Description string        `json:"description,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"` // of the pack that it came as; none: it is no pack with a pack.yaml
+	Target      string        `json:"target,omitempty"`
+	Probe       string        `json:"probe,omitempty"`
+	Disk        []Disk        `json:"disk,omitempty"`
+	Requires    []Requirement `json:"requires,omitempty"`
+	Artefacts   []Artefact    `json:"artefacts,omitempty"`
+	Behind      string        `json:"behind,omitempty"`
+	Bootstrap   bool          `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
+	DependsOn   []Dependency  `json:"depends_on,omitempty"`
+	Placements  []Placement   `json:"placements"`
+	Vars        string        `json:"vars,omitempty"`
+	Play        []Keyword     `json:"play,omitempty"`
+	Tasks       []Task        `json:"tasks,omitempty"`
+	Delegates   []Delegate    `json:"delegates,omitempty"`
+	Handlers    []Task        `json:"handlers,omitempty"`
+	Assets      []Asset       `json:"assets,omitempty"`
 	Place
 }
 
@@ -280,7 +287,9 @@ type Task struct {
 	Name string         `json:"name,omitempty"`
 	Line int            `json:"line"`
 	Once bool           `json:"once,omitempty"`
-	Text string         `json:"text"`
+	// Migration says that it changes a schema.
+	Migration bool   `json:"migration,omitempty"`
+	Text      string `json:"text"`
 }
 
 // Disk is free space that a service needs on each of its hosts.
@@ -288,6 +297,13 @@ type Disk struct {
 	Path  string `json:"path"`
 	Size  string `json:"size"` // as written: 2G
 	Bytes int64  `json:"bytes"`
+}
+
+// Artefact is a file of the project that tasks of a service bring to its hosts; it stands
+// outside of the emitted tree.
+type Artefact struct {
+	File   string `json:"file"`   // below the project's folder, with slashes
+	SHA256 string `json:"sha256"` // in hex
 }
 
 // Delegate is a task that runs on another host than its own: preflight asks that host too.

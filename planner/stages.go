@@ -211,13 +211,18 @@ func (b *builder) fill(u *Unit, f *frame, n int, items []item) {
 	svc := b.serviceOf(f.ph, n)
 	ts := svc.Lists[f.list]
 	for _, it := range items {
+		list, ts := it.in(f.list), ts
+		if it.backup {
+			ts = svc.Lists[list]
+		}
 		t := &ts[it.task]
-		u.Once = u.Once || t.Once
+		u.Backup = u.Backup || it.backup
+		u.Once = u.Once || t.Once && !it.backup // a backup may be taken again
 		u.Throttle = u.Throttle || t.Throttle
 		if k := len(u.Segments); k == 0 || u.Segments[k-1].Service != svc.Name {
 			u.Segments = append(u.Segments, Segment{Service: svc.Name})
 		}
 		s := &u.Segments[len(u.Segments)-1]
-		s.Tasks = append(s.Tasks, b.taskID(f.list, ts, it.task))
+		s.Tasks = append(s.Tasks, b.taskID(list, ts, it.task))
 	}
 }

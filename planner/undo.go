@@ -39,7 +39,7 @@ func (p *Plan) Reverse(of string, done Done) (*Plan, []Irreversible) {
 	out.AllowDowngrade, out.Windows = true, nil
 	out.Services = slices.Clone(p.Services)
 	for i := range out.Services {
-		out.Services[i].Disk = nil
+		out.Services[i].Disk, out.Services[i].Requires = nil, nil
 	}
 	out.Roles = slices.Clone(p.Roles)
 	for i := range out.Roles {
@@ -214,7 +214,7 @@ func (u *undoing) after(list []After) []After {
 // began gives the hosts on which a service's tasks of a step began.
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
 	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
-		return o.Kind == KindStep && (stage == PostUpgrade || o.Step == step) && o.Holds(service)
+		return o.Kind == KindStep && !o.Backup && (stage == PostUpgrade || o.Step == step) && o.Holds(service)
 	}), func(h string) bool { return stage != PostUpgrade && u.skipped(service, h) })
 }
 
@@ -291,7 +291,7 @@ func (u *undoing) irreversible() []Irreversible {
 		post := s.Name == PostUpgrade
 		s.Units(func(w Wave, o Unit) {
 			// Hosts that took over stay as they are when others serve again.
-			if o.Kind != KindStep || post && (!u.done.PostUpgrade || u.plan.RoleByName(o.Role).Replaces != "") {
+			if o.Kind != KindStep || o.Backup || post && (!u.done.PostUpgrade || u.plan.RoleByName(o.Role).Replaces != "") {
 				return
 			}
 			for _, service := range o.services() {

@@ -54,6 +54,9 @@ func (r *renderer) vars() {
 		w.linef("upstep_from: %s", source.Quote(h.From))
 		w.linef("upstep_to: %s", source.Quote(h.To))
 	}
+	if r.project {
+		w.linef("upstep_project: %s", projectFolder(r.plan))
+	}
 	for _, in := range r.plan.Inputs {
 		if in.Value != "" {
 			w.linef("%s: %s", in.Name, in.Value)

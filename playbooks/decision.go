@@ -283,10 +283,13 @@ func (r *renderer) decided(u planner.Unit, s planner.Segment) *planner.Service {
 	return svc
 }
 
+// forAll tells whether one host of a unit may do something for all of them.
+func forAll(u planner.Unit) bool { return u.Once || u.Backup }
+
 // whenDecided gives the condition of a service's tasks. What one host does for all of them is
 // done where any of them has something to do.
 func (r *renderer) whenDecided(svc *planner.Service, u planner.Unit) string {
-	if u.Once {
+	if forAll(u) {
 		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", r.facts[svc.Name])
 	}
 	return "not " + r.facts[svc.Name] + ".skip | bool"

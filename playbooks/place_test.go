@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/upstep/upstep/archive"
 )
 
 func TestWriteKeepsOwnerAndModeOfFolders(t *testing.T) {
@@ -335,7 +337,7 @@ func TestWhatLinksLeadToIsNotTouched(t *testing.T) {
 func TestSumsOfOtherThingsAreAFileInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "release.tar"), []byte("x"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, SumsFile), []byte(sumLine(hash([]byte("x")), "release.tar")), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, SumsFile), []byte(archive.SumLine(archive.Sum([]byte("x")), "release.tar")), 0o600))
 	_, err := Write(t.Context(), dir, treeOf("a", 3), false)
 	var edited *EditedError
 	require.ErrorAs(t, err, &edited)
@@ -363,6 +365,6 @@ func TestSumsAreReadAsTheyAreWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, w.Removed, 8)
 	require.NoDirExists(t, filepath.Join(dir, "odd"))
-	_, _, ok := readSumLine(errors.ErrUnsupported.Error())
+	_, _, ok := archive.ReadSumLine(errors.ErrUnsupported.Error())
 	require.False(t, ok)
 }

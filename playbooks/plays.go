@@ -400,7 +400,7 @@ func (r *renderer) varsFiles(w *writer, keywords []planner.Keyword) {
 }
 
 func (r *renderer) hasVars() bool {
-	return len(r.plan.Inputs) > 0 || r.plan.Vars != "" || r.plan.Hop != nil
+	return len(r.plan.Inputs) > 0 || r.plan.Vars != "" || r.plan.Hop != nil || r.project
 }
 
 // blockLevel gives the keywords of a role that may stand on a block.

@@ -28,6 +28,7 @@ type renderer struct {
 	packed  map[string]bool     // files of packs' roles that are written
 	facts   map[string]string   // by service, what holds the decision on its version
 	last    map[lastUnit]string // of services on whose version something hangs
+	project bool                // something names the project's folder
 }
 
 func newRenderer(p *planner.Plan) *renderer {
@@ -48,6 +49,7 @@ func newRenderer(p *planner.Plan) *renderer {
 		r.role[p.Roles[i].Name] = &p.Roles[i]
 	}
 	r.last = r.lastUnits()
+	r.project = namesProject(p)
 	return r
 }
 
@@ -105,8 +107,10 @@ func stoodFor(u planner.Unit) map[[2]string][]string {
 
 func (r *renderer) unitNote(u planner.Unit) string {
 	switch {
+	case u.Backup:
+		return ": the backup before the first migration"
 	case u.Once:
-		return ": one task that runs once (run_once)"
+		return ": one task that runs once (run_once), a migration"
 	case u.Kind == planner.KindPreflight:
 		return ": every service's checks run, whatever the others say"
 	}
@@ -141,7 +145,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment, others 
 		r.decide(w, svc, u, 0, up)
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-	r.serviceVars(w, svc, 2, bootstrap, u.Once)
+	r.serviceVars(w, svc, 2, bootstrap, forAll(u))
 	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}

@@ -1,48 +1,21 @@
 package playbooks
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/upstep/upstep/archive"
 )
 
+// sums lists the files' sums as sha256sum -c reads them.
 func sums(files []File) []byte {
 	var b strings.Builder
 	for _, f := range files {
-		b.WriteString(sumLine(hash(f.Data), f.Path))
+		b.WriteString(archive.SumLine(archive.Sum(f.Data), f.Path))
 	}
 	return []byte(b.String())
-}
-
-func hash(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// sumLine writes a line as GNU sha256sum does: a backslash before it says that the name
-// is escaped.
-func sumLine(sum, name string) string {
-	if escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(name); escaped != name {
-		return `\` + sum + "  " + escaped + "\n"
-	}
-	return sum + "  " + name + "\n"
-}
-
-// readSumLine reads such a line; a * before the name marks what was read as binary.
-func readSumLine(line string) (sum, name string, ok bool) {
-	line, escaped := strings.CutPrefix(line, `\`)
-	sum, name, ok = strings.Cut(line, " ")
-	if !ok || len(sum) != 2*sha256.Size || name == "" || name[0] != ' ' && name[0] != '*' {
-		return "", "", false
-	}
-	name = name[1:]
-	if escaped {
-		name = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r").Replace(name)
-	}
-	return sum, name, true
 }
 
 // recordedSums reads which files an earlier emit wrote. Paths that lead out of the
@@ -59,7 +32,7 @@ func recordedSums(path string) (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for line := range strings.Lines(string(data)) {
-		if sum, name, ok := readSumLine(strings.TrimRight(line, "\r\n")); ok && filepath.IsLocal(name) && filepath.Clean(name) == name {
+		if sum, name, ok := archive.ReadSumLine(strings.TrimRight(line, "\r\n")); ok && filepath.IsLocal(name) && filepath.Clean(name) == name {
 			out[name] = sum
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/upstep/upstep/archive"
 )
 
 // disk is what stands in the folder now, compared with a tree.
@@ -60,7 +62,7 @@ func survey(dir string, t *Tree) (*disk, error) {
 		if err != nil {
 			continue // gone already
 		}
-		if hash(data) != sum {
+		if archive.Sum(data) != sum {
 			d.refused.Edited = append(d.refused.Edited, path)
 		}
 		d.stale[path] = true
@@ -123,7 +125,7 @@ func (d *disk) look(f File, recorded map[string]string) (folder bool, err error)
 	case f.Path == SumsFile && len(recorded) > 0 || info.Mode().IsRegular() && bytes.Equal(data, f.Data):
 	case !ours:
 		d.refused.Strays = append(d.refused.Strays, f.Path)
-	case sum != hash(data):
+	case sum != archive.Sum(data):
 		d.refused.Edited = append(d.refused.Edited, f.Path)
 	}
 	return false, nil

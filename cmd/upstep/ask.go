@@ -50,7 +50,7 @@ func (a *app) cancel(ctx context.Context, j *journal.Journal, run string, now bo
 	}
 	a.printf("asked run %s to stop: %s\n", r.ID, what)
 	a.paragraph("  ", fmt.Sprintf("held by %s, pid %d, since %s", by(acc.owner.Who), acc.owner.PID, moment(acc.owner.Since)))
-	a.printf("\nnext: upstep status %s%s\n", r.ID, a.sameFolder())
+	a.printf("\nnext: %s\n", a.asTyped("upstep status "+string(r.ID)+a.sameFolder()))
 	return nil
 }
 
@@ -133,7 +133,7 @@ func (a *app) approveStage(ctx context.Context, j *journal.Journal, args []strin
 		a.printf("stage %s of run %s is approved\n", stage, r.ID)
 	}
 	if acc.owner == nil {
-		a.printf("\nnext: upstep run%s\n", a.sameFlags())
+		a.printf("\nnext: %s\n", a.asTyped("upstep run"+a.sameFlags()))
 	}
 	return nil
 }

@@ -16,9 +16,9 @@ func (a *app) goOn(acc *account) string {
 	switch {
 	case len(typed) > 0 && (typed[0] == "run" || typed[0] == "rollback"):
 	case acc.plan.Undo != "":
-		return "upstep rollback " + acc.plan.Undo + a.sameFlags()
+		return a.asTyped("upstep rollback " + acc.plan.Undo + a.sameFlags())
 	default:
-		return "upstep run" + a.sameFlags()
+		return a.asTyped("upstep run" + a.sameFlags())
 	}
 	drop := []string{"--new", "--accept-changed"} // flags without a value
 	with := []string{"-C", "--directory", "--rerun"}
@@ -41,7 +41,7 @@ func (a *app) goOn(acc *account) string {
 			for _, w := range typed[i:] {
 				words = append(words, shellWord(w))
 			}
-			return strings.Join(words, " ")
+			return a.asTyped(strings.Join(words, " "))
 		case slices.Contains(drop, name):
 		case slices.Contains(with, name):
 			if !whole {
@@ -52,7 +52,7 @@ func (a *app) goOn(acc *account) string {
 			words = append(words, shellWord(spoken(acc.plan, typed[i])))
 		}
 	}
-	return strings.Join(words, " ")
+	return a.asTyped(strings.Join(words, " "))
 }
 
 // spoken gives a word with the value of an input that the journal leaves out of commands: it

@@ -124,7 +124,7 @@ func (a *app) skip(ctx context.Context, j *journal.Journal, run, unit string, k 
 		return err
 	}
 	a.printf("run %s: %s counts as done%s\n", r.ID, unit, on(k.Host))
-	a.printf("\nnext: upstep run%s\n", a.sameFlags())
+	a.printf("\nnext: %s\n", a.asTyped("upstep run"+a.sameFlags()))
 	return nil
 }
 

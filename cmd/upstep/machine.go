@@ -16,12 +16,18 @@ import (
 // prepare gives the plans to run and their trees on a machine that can run them: meanwhile
 // Ansible is asked for its version, and there must be room for the run's record.
 func (a *app) prepare(ctx context.Context, f runFlags) (*planner.Route, []*playbooks.Tree, error) {
+	if err := a.intact(f.plan); err != nil {
+		return nil, nil, err
+	}
 	suffices := make(chan error, 1)
 	go func() { suffices <- a.ansible().Suffices(ctx) }()
 	plans, trees, err := a.loadPlan(ctx, f.plan, f.exclude)
 	// What else is wrong with an Ansible shows where it is used.
 	if old, is := errors.AsType[*ansible.TooOldError](<-suffices); is {
 		return nil, nil, usageError{old, old.Hint()}
+	}
+	if err == nil {
+		err = a.needArtefacts(plans)
 	}
 	if err != nil || f.check { // which keeps no record
 		return plans, trees, err

@@ -50,7 +50,7 @@ func (a *app) loadPlan(ctx context.Context, file string, exclude []string) (*pla
 			return nil, nil, err
 		}
 	}
-	trees, err := a.treesOf(r, file, text)
+	trees, _, err := a.treesOf(r, file, text)
 	return r, trees, err
 }
 
@@ -106,11 +106,11 @@ func (a *app) differing(w playbooks.Written) {
 
 // treesOf renders the trees of a document. Where the document stands in a tree, every
 // file of it must be as it was emitted.
-func (a *app) treesOf(r *planner.Route, file string, text []byte) ([]*playbooks.Tree, error) {
+func (a *app) treesOf(r *planner.Route, file string, text []byte) (each []*playbooks.Tree, whole *playbooks.Tree, err error) {
 	dir := filepath.Dir(file)
 	written, err := planner.DecodeRoute(text) // without the hosts that were bound now
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, plan := range r.Hops {
 		assets := dir
@@ -118,28 +118,28 @@ func (a *app) treesOf(r *planner.Route, file string, text []byte) ([]*playbooks.
 			assets = filepath.Join(dir, plan.Hop.Name())
 		}
 		if err := playbooks.ReadAssets(assets, plan); err != nil {
-			return nil, codeError{fmt.Errorf("%w\n  hint: run the plan.json that upstep emit wrote, where it stands; or emit again", err), exitStale}
+			return nil, nil, codeError{fmt.Errorf("%w\n  hint: run the plan.json that upstep emit wrote, where it stands; or emit again", err), exitStale}
 		}
 		if err := playbooks.ReadAssets(assets, written.Hops[i]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	trees, tree, err := treesOf(written)
+	each, whole, err = treesOf(written)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if filepath.Base(file) == "plan.json" {
 		if _, err := os.Stat(filepath.Join(dir, playbooks.SumsFile)); err == nil {
-			w, err := playbooks.Compare(dir, tree)
+			w, err := playbooks.Compare(dir, whole)
 			var edited *playbooks.EditedError
 			if err != nil && !errors.As(err, &edited) {
-				return nil, err
+				return nil, nil, err
 			}
 			if edited != nil || !w.Empty() {
 				a.differing(w)
-				return nil, codeError{fmt.Errorf("%s is not as it was emitted\n  hint: emit again and review it", dir), exitStale}
+				return nil, nil, codeError{fmt.Errorf("%s is not as it was emitted\n  hint: emit again and review it", dir), exitStale}
 			}
 		}
 	}
-	return trees, nil
+	return each, whole, nil
 }

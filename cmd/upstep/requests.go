@@ -171,7 +171,7 @@ func (s *invocation) approveFirst(ctx context.Context, stage string) (string, er
 	if ok, err := s.approved(ctx, stage); ok || err != nil {
 		return "", err
 	}
-	return "upstep approve " + string(s.run) + " " + shellWord(stage) + s.sameFolder() + "\n  then ", nil
+	return s.asTyped("upstep approve "+string(s.run)+" "+shellWord(stage)+s.sameFolder()) + "\n  then ", nil
 }
 
 // sameFolder repeats the flag that every command needs as well.

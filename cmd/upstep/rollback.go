@@ -79,6 +79,9 @@ type reversal struct {
 
 // rollback takes a run back, or goes on with it.
 func (a *app) rollback(ctx context.Context, of string, partial bool, o *outcome, v runView) error {
+	if err := a.intact(""); err != nil {
+		return err
+	}
 	back, err := a.undoing(ctx, of)
 	if err != nil {
 		return err

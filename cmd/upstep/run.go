@@ -66,6 +66,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.ansibleOptions = f.ansibleOptions
 			return a.runRoute(cmd.Context(), f)
 		},
 	}
@@ -287,6 +288,10 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 	if _, err := playbooks.Write(ctx, dir, tree, true); err != nil {
 		return err
 	}
+	project, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
 	facts, err := factsFolder(dir)
 	if err != nil {
 		return err
@@ -325,7 +330,7 @@ func (s *invocation) execute(ctx context.Context, tree *playbooks.Tree, o *outco
 		},
 		Now: time.Now, Options: s.flags.Options, Approved: approvals(requests), Approve: s.approve, Open: window.asked(),
 		Executor: executor{
-			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions}), root: s.root,
+			tool: ansible.New(ansible.Options{Dir: s.dir, Args: s.flags.ansibleOptions, Env: []string{playbooks.ProjectEnv + "=" + project}}), root: s.root,
 			job: ansible.Job{
 				Tree: dir, Inventory: s.inventories(), Facts: facts,
 				SkipTags: s.flags.skipTags, Check: s.flags.check, Diff: s.flags.diff,

@@ -235,7 +235,7 @@ func (o *outcome) next() string {
 			b.WriteString(" " + shellWord(w))
 		}
 	}
-	return b.String()
+	return o.asTyped(b.String())
 }
 
 // hides tells whether next leaves out what may be secret, so that it cannot be typed as

@@ -154,7 +154,7 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 
 // next gives the commands that an operator wants now.
 func (a *app) next(s *runStatus, acc *account) []string {
-	approve := "upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder()
+	approve := a.asTyped("upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder())
 	run := a.goOn(acc)
 	if s.State == stateStopped && slices.ContainsFunc(s.Replaced, func(r replacedStatus) bool { return r.UntilTold }) && s.only(planner.Retire) {
 		run += " --retire"
@@ -163,7 +163,7 @@ func (a *app) next(s *runStatus, acc *account) []string {
 	case s.State == stateWaiting && s.Opens.IsZero():
 		return []string{approve}
 	case s.State == stateRunning || s.State == stateWaiting:
-		return []string{"upstep cancel " + string(s.Run) + a.sameFolder()}
+		return []string{a.asTyped("upstep cancel " + string(s.Run) + a.sameFolder())}
 	case s.State == stateDone || s.State == stateAbandoned:
 		return []string{}
 	case s.Waits != "":

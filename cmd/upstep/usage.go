@@ -83,7 +83,8 @@ func wordFlags(cmd *cobra.Command) {
 		"directory": "DIR", "services": "DIR", "roles": "PATH", "inventory": "SOURCE", "set": "NAME=VALUE",
 		"inputs": "FILE", "output": "FORMAT", "format": "FORMAT", "save": "FILE", "out": "DIR",
 		"host": "HOST", "exclude": "HOSTS", "reason": "TEXT", "keep": "N",
-		"view": "VIEW", "junit": "FILE",
+		"view": "VIEW", "junit": "FILE", "name": "NAME", "version": "VERSION", "binary": "FILE", "packages": "DIR",
+		"add": "PATH", "sign-key": "FILE", "password-file": "FILE", "key": "KEY",
 	}
 	name := func(f *pflag.Flag) {
 		if word := words[f.Name]; word != "" {
@@ -94,6 +95,9 @@ func wordFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().VisitAll(name)
 	for _, c := range cmd.Commands() {
 		c.Flags().VisitAll(name)
+		for _, below := range c.Commands() {
+			below.Flags().VisitAll(name)
+		}
 	}
 }
 
