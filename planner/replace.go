@@ -95,12 +95,7 @@ func (b *builder) works(ph *phase, pl *placement) bool {
 
 // phaseLists are the lists that a replacement takes its tasks from.
 func phaseLists() []tasks.ListName {
-	return append(replaceLists(), tasks.Drain, tasks.Health, tasks.Restore)
-}
-
-// replaceLists are those of them that run nowhere else.
-func replaceLists() []tasks.ListName {
-	return []tasks.ListName{tasks.Deploy, tasks.Carry, tasks.Verify, tasks.CutOver, tasks.CutBack, tasks.Retire}
+	return append(tasks.PhaseNames(), tasks.Drain, tasks.Health, tasks.Restore)
 }
 
 // replacement plans how hosts take over from a role's: they are deployed, get what is
@@ -265,7 +260,7 @@ func (b *builder) checkPhases(p *placement) (replaced bool) {
 	}
 	if !b.replaced(p.role) {
 		var idle []string
-		for _, list := range replaceLists() {
+		for _, list := range tasks.PhaseNames() {
 			if len(p.svc.Lists[list]) > 0 {
 				idle = append(idle, string(list))
 			}

@@ -168,7 +168,7 @@ func TestOneStepByItsTag(t *testing.T) {
 // samples are the projects that everything is tried on, with the inputs they need.
 func samples() map[string][]string {
 	return map[string][]string{
-		"openstack": nil, "webapp": {"backend=app", "cluster=alfa", "revision=2.0.0"}, "shop": nil, "local": nil, "edge": nil,
+		"openstack": nil, "webapp": {"backend=app", "cluster=alfa", "revision=2.0.0"}, "shop": nil, "local": nil, "edge": nil, "workflow": nil,
 	}
 }
 
@@ -189,7 +189,7 @@ func TestSyntaxCheckPassesForEveryPlaybook(t *testing.T) {
 
 func TestCleanInputStaysCleanUnderAnsibleLint(t *testing.T) {
 	need(t, "ansible-lint")
-	for _, name := range []string{"openstack", "webapp", "shop", "local"} {
+	for _, name := range []string{"openstack", "webapp", "shop", "local", "workflow"} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := emitted(t, name, samples()[name]...)
 			cmd := exec.CommandContext(t.Context(), "ansible-lint", "--offline", "--nocolor", "-p", "--profile", "production")
