@@ -127,7 +127,7 @@ func TestBundleOnAHostWithoutNetworkAndAnsible(t *testing.T) {
 
 	one.bring(deb, "/root/shop.deb")
 	installed := one.run("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/shop.deb < /dev/null")
-	commands := regexp.MustCompile(`(?m)^  (/\S+)$`).FindAllStringSubmatch(installed, -1)
+	commands := regexp.MustCompile(`(?m)^  (/\S+)\s*$`).FindAllStringSubmatch(installed, -1)
 	require.Len(t, commands, 1, "it says one command: %s", installed)
 	command := commands[0][1]
 	require.Equal(t, "/opt/upstep/shop-upgrade/upgrade", command)
@@ -213,20 +213,20 @@ func TestBundleOnAHostWithoutNetworkAndAnsible(t *testing.T) {
 
 	t.Run("removing the package keeps the record of runs", func(t *testing.T) {
 		one := host{t, inv, "one"}
-		const apt = "DEBIAN_FRONTEND=noninteractive apt-get --yes "
+		const apt = "env DEBIAN_FRONTEND=noninteractive apt-get --yes "
 		out, code := one.try(nil, "flock /opt/upstep/shop-upgrade/project/.upstep/lock "+apt+"remove shop-upgrade < /dev/null")
 		require.NotEqual(t, 0, code)
 		require.Contains(t, out, "an upgrade is on, and needs these files")
 		one.run(apt + "remove shop-upgrade < /dev/null")
 		one.run("test ! -e /opt/upstep/shop-upgrade/bin && test -e /opt/upstep/shop-upgrade/project/.upstep/journal.db")
 		one.run(apt + "install /root/shop.deb < /dev/null")
-		require.Contains(t, one.run(command+" history"), "shop")
+		require.Contains(t, one.run(command+" history"), "  done  ")
 		later := filepath.Join(t.TempDir(), "later.deb")
 		bundled(t, project, later, "--version", "4.1.2")
 		one.bring(later, "/root/later.deb")
 		one.run(apt + "install /root/later.deb < /dev/null")
 		require.Contains(t, one.run(command+" verify"), "shop-upgrade 4.1.2: as it was made")
-		require.Contains(t, one.run(command+" history"), "shop")
+		require.Contains(t, one.run(command+" history"), "  done  ")
 	})
 	two.run("true")
 }
@@ -253,7 +253,8 @@ func TestRPMHoldsWhatTheArchiveHolds(t *testing.T) {
 	require.Contains(t, run("rpm -K b.rpm"), "digests OK")
 	require.NotContains(t, strings.ReplaceAll(run("rpm -qp --requires b.rpm"), "rpmlib(", ""), "(", "it requires nothing")
 	require.Contains(t, run("rpm -qp --scripts b.rpm"), "/opt/upstep/shop-upgrade/upgrade\n")
-	run("mkdir rpm && cd rpm && rpm2cpio ../b.rpm | cpio -idm --quiet --no-absolute-filenames && cd .. && tar --zstd -xf b.tar.zst")
+	run("mkdir rpm && (rpm2cpio b.rpm || true) > b.cpio") // it writes all, and then misses padding that the size counts
+	run("cd rpm && cpio -idm --quiet --no-absolute-filenames < ../b.cpio && cd .. && tar --zstd -xf b.tar.zst")
 	run("diff -r rpm/opt/upstep/shop-upgrade shop-upgrade-4.1.1")
 	listed := strings.Fields(run("rpm -qlp b.rpm"))
 	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "shop-upgrade-4.1.1"), func(path string, d fs.DirEntry, err error) error {
