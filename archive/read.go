@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -169,4 +170,16 @@ func (s *stream) end() error {
 		return err
 	}
 	return nil
+}
+
+// Looks tells by its first bytes whether a file may be an archive.
+func Looks(path string) bool {
+	f, err := os.Open(path) //nolint:gosec // named by the caller
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err == nil && magic == [4]byte{0x28, 0xb5, 0x2f, 0xfd} // of a frame, RFC 8878
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -122,4 +123,11 @@ func CheckSums(list []byte, own string, entries []Entry) error {
 		return nil
 	}
 	return &d
+}
+
+// SumOf gives the SHA-256 of all that a reader gives, in hex.
+func SumOf(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return hex.EncodeToString(h.Sum(nil)), err
 }

@@ -52,6 +52,9 @@ func (p Progress) OutOfTraffic(plan *planner.Plan) []HostStanding {
 	for _, s := range plan.Stages {
 		for _, w := range s.Waves {
 			for _, t := range w.Tracks {
+				if plan.Replaced(t) {
+					continue // its old hosts are out of traffic for good
+				}
 				for _, h := range p.Standings(plan, t) {
 					if h.OutOfTraffic {
 						out = append(out, h)

@@ -29,14 +29,17 @@ func Build(w World) (*Plan, source.Problems) {
 	b := &builder{World: w, sink: &source.Sink{}}
 	for _, part := range []func(){
 		b.sort,         // the same order, however the world was listed
+		b.successors,   // the roles that take over from those that are replaced
 		b.place,        // which service stands where, in which stage
 		b.check,        // names, steps
+		b.requirements, // versions of others
 		b.members,      // the hosts of every role
 		b.behind,       // balancers
 		b.variables,    // what crosses services without a dependency
 		b.handlers,     // names that several services use
 		b.relate,       // dependencies between placements
 		b.stages,       // waves, tracks, steps, units
+		b.retirement,   // what was replaced, at the very end
 		b.rollback,     // the same, backwards
 		b.surroundings, // preflight
 	} {
@@ -62,6 +65,7 @@ type builder struct {
 
 	index      map[string]int // service name -> place in Services
 	roleNumber map[string]int
+	leader     []int // of each role, the one that it takes over from, or itself
 	placements []placement
 	standing   [][]int    // placements of each service
 	stands     [][]int    // placements of each role

@@ -145,9 +145,13 @@ func (b *builder) check() {
 		}
 		b.checkSteps(svc)
 		b.checkRollback(svc)
+		b.checkBackup(svc)
 	}
+	b.checkReplaced()
 	for p := range b.placements {
-		b.checkPlacement(&b.placements[p])
+		if !b.checkPhases(&b.placements[p]) {
+			b.checkPlacement(&b.placements[p])
+		}
 	}
 }
 

@@ -11,17 +11,19 @@ import (
 
 // Explanation tells where a service stands in the plan, and because of which lines.
 type Explanation struct {
-	Service     string       `json:"service"`
-	Description string       `json:"description,omitempty"`
-	Place                    // where it is defined
-	Standings   []Standing   `json:"standings"`
-	DependsOn   []Dependency `json:"depends_on,omitempty"`
-	Dependents  []Dependency `json:"dependents,omitempty"` // Service is who depends on it
-	Behind      string       `json:"behind,omitempty"`
-	Target      string       `json:"target,omitempty"`
-	Probe       string       `json:"probe,omitempty"`
-	Disk        []Disk       `json:"disk,omitempty"`
-	Delegates   []Delegate   `json:"delegates,omitempty"`
+	Service     string        `json:"service"`
+	Description string        `json:"description,omitempty"`
+	Place                     // where it is defined
+	Standings   []Standing    `json:"standings"`
+	DependsOn   []Dependency  `json:"depends_on,omitempty"`
+	Dependents  []Dependency  `json:"dependents,omitempty"` // Service is who depends on it
+	Behind      string        `json:"behind,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"`
+	Target      string        `json:"target,omitempty"`
+	Probe       string        `json:"probe,omitempty"`
+	Requires    []Requirement `json:"requires,omitempty"`
+	Disk        []Disk        `json:"disk,omitempty"`
+	Delegates   []Delegate    `json:"delegates,omitempty"`
 }
 
 // Standing is a service on one role.
@@ -58,7 +60,8 @@ func (p *Plan) Explain(name string) (*Explanation, error) {
 		return nil, p.unknown(name)
 	}
 	x := &Explanation{Service: name, Description: svc.Description, Place: svc.Place, DependsOn: svc.DependsOn, Behind: svc.Behind}
-	x.Target, x.Probe, x.Disk, x.Delegates = svc.Target, svc.Probe, svc.Disk, svc.Delegates
+	x.PackVersion = svc.PackVersion
+	x.Target, x.Probe, x.Requires, x.Disk, x.Delegates = svc.Target, svc.Probe, svc.Requires, svc.Disk, svc.Delegates
 	for i := range p.Services {
 		for _, d := range p.Services[i].DependsOn {
 			if d.Service == name {
@@ -105,6 +108,9 @@ func (p *Plan) unknown(name string) error {
 func (p *Plan) whyStage(pl Placement) string {
 	if pl.Wave == 0 {
 		return "it has no tasks there"
+	}
+	if old, taking, ok := p.Instances(pl.Role); ok {
+		return "the hosts of " + taking.Name + " take over from those of " + old.Name + ", phase by phase"
 	}
 	if p.RoleByName(pl.Role).Rolling != nil {
 		return "role " + pl.Role + " is rolling: its batches go through all steps at a time"
@@ -158,6 +164,14 @@ func (w *waiter) of(units []Unit) ([]Waiting, error) {
 		x := Waiting{Unit: u.ID, After: u.After}
 		if t := w.tracks[u.ID]; t != nil && t != told {
 			told, x.After = t, t.After
+		}
+		if t := w.tracks[u.ID]; t != nil {
+			i := slices.IndexFunc(t.Parts, func(o Unit) bool { return o.ID == u.ID })
+			if i > 0 && t.Parts[i-1].Role != u.Role {
+				x.After = []After{{Unit: t.Parts[i-1].ID, Reason: "the replacement of " + t.Role}}
+			} else if i > 0 && t.Parts[0].Role != t.Role {
+				x.After = nil // it follows a part of its own role
+			}
 		}
 		if w.counts[u.ID] {
 			before, err := w.graph.Before(u.ID)

@@ -7,6 +7,8 @@ type RoleExplanation struct {
 	Hosts     string        `json:"hosts"` // inventory pattern
 	Members   []string      `json:"members,omitempty"`
 	Rolling   *Rolling      `json:"rolling,omitempty"`
+	Replace   *Replace      `json:"replace,omitempty"`
+	Replaces  string        `json:"replaces,omitempty"`
 	Room      []Disk        `json:"room,omitempty"` // free space that its services need, by path
 	Services  []RoleService `json:"services"`       // in the role's order
 	Preflight []RoleUnit    `json:"preflight,omitempty"`
@@ -32,7 +34,7 @@ func (p *Plan) ExplainRole(name string) (*RoleExplanation, error) {
 	if role == nil {
 		return nil, p.unknown(name)
 	}
-	x := &RoleExplanation{Role: name, Place: role.Place, Hosts: role.Hosts, Members: role.Members, Rolling: role.Rolling, Room: p.Room(name)}
+	x := &RoleExplanation{Role: name, Place: role.Place, Hosts: role.Hosts, Members: role.Members, Rolling: role.Rolling, Replace: role.Replace, Replaces: role.Replaces, Room: p.Room(name)}
 	for _, s := range role.Services {
 		for _, pl := range p.ServiceByName(s).Placements {
 			if pl.Role == name {

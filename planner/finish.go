@@ -26,7 +26,7 @@ func (b *builder) surroundings() {
 			pl := &b.placements[p]
 			var items []item
 			for j := range pl.svc.Lists[tasks.Preflight] {
-				items = append(items, item{0, j})
+				items = append(items, item{task: j})
 			}
 			if items = same.keep(r, pl.of, k, items); len(items) > 0 {
 				u.Segments = append(u.Segments, b.segment(pl.svc, tasks.Preflight, items))
@@ -129,7 +129,7 @@ func (b *builder) deployments(list []settings.Deployment) []Deployment {
 
 func (b *builder) taskOf(list tasks.ListName, ts []tasks.Task, j int, text string) Task {
 	t := &ts[j]
-	return Task{ID: b.taskID(list, ts, j), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Text: text}
+	return Task{ID: b.taskID(list, ts, j), List: list, Name: t.Name, Line: t.Pos.Line, Once: t.Once, Migration: list == tasks.Upgrade && t.Migration, Text: text}
 }
 
 func (b *builder) role(r int) Role {
@@ -141,6 +141,12 @@ func (b *builder) role(r int) Role {
 	}
 	for _, s := range role.Services {
 		out.Services = append(out.Services, s.Service)
+	}
+	if re := role.Replace; re != nil {
+		out.Replace = &Replace{By: b.Roles[b.successor(r)].Name, Keep: Duration(re.Keep), UntilTold: re.Told}
+	}
+	if b.leader[r] != r {
+		out.Replaces = b.Roles[b.leader[r]].Name
 	}
 	if ro := role.Rolling; ro != nil {
 		out.Rolling = &Rolling{
@@ -163,6 +169,9 @@ func (b *builder) service(i int) Service {
 	out := Service{
 		Name: svc.Name, Description: svc.Description, Target: svc.Version.Target, Probe: svc.Version.Probe, Behind: svc.Behind,
 		Vars: svc.Vars.Text, Play: keywords(svc.Play), Place: placeOf(svc.Pos),
+	}
+	if svc.Pack != nil {
+		out.PackVersion = svc.Pack.Version
 	}
 	for k := range svc.DependsOn {
 		d := &svc.DependsOn[k]
@@ -194,6 +203,7 @@ func (b *builder) service(i int) Service {
 	for _, n := range svc.Disk {
 		out.Disk = append(out.Disk, Disk{n.Path, n.Size, n.Bytes})
 	}
+	out.Requires = b.required(svc)
 	for _, a := range svc.Artefacts {
 		out.Artefacts = append(out.Artefacts, Artefact{a.File, a.SHA256})
 	}

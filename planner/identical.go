@@ -62,9 +62,9 @@ func (b *builder) alike(svc int, list tasks.ListName) []int {
 	s := &b.Services[svc]
 	out = make([]int, len(s.Lists[list]))
 	x.known[at] = out
-	// What may be left alone on a host must not stand for another's; and in a pack the same
-	// words may mean another file.
-	if s.Version.Probe != "" && s.Version.Target != "" || len(s.Assets) > 0 {
+	// What may be left alone on a host must not stand for another's; in a pack the same words
+	// may mean another file; and nothing comes before the service's own backup.
+	if s.Version.Probe != "" && s.Version.Target != "" || len(s.Assets) > 0 || len(s.Lists[tasks.Backup]) > 0 {
 		return out
 	}
 	var play []string
@@ -153,6 +153,10 @@ func (s *sharer) keep(role, svc, part int, items []item) []item {
 	var out []item
 	alike := s.alike(svc, s.list)
 	for _, it := range items {
+		if it.backup {
+			out = append(out, it)
+			continue
+		}
 		this := taskAt{svc, it.task, part}
 		if n := alike[it.task]; n > 0 {
 			if before, has := s.first[[2]int{role, n}]; has {

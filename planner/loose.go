@@ -28,11 +28,16 @@ func (b *builder) loosen(ph *phase, stage *Stage) {
 		for t := range w.Tracks {
 			tr := &w.Tracks[t]
 			r := b.roleNumber[tr.Role]
-			members := l.nodesOf(r, nodes)
+			var members []int
+			for _, o := range l.team(r) {
+				members = append(members, l.nodesOf(o, nodes)...)
+			}
 			tr.After = l.enter(&tr.Parts[0], w.Number, r, members)
 			l.units = append(l.units, &tr.Parts[len(tr.Parts)-1])
-			l.last[r] = len(l.units) - 1
-			l.ends[[2]int{w.Number, r}] = l.last[r]
+			for _, o := range l.team(r) {
+				l.last[o] = len(l.units) - 1
+				l.ends[[2]int{w.Number, o}] = l.last[o]
+			}
 			for _, n := range members {
 				l.own[n] = l.last[r] // a batch is waited for as a whole
 			}
@@ -143,7 +148,7 @@ func (l *loosener) enter(u *Unit, wave, r int, nodes []int) []After {
 		case unit == 0:
 		case q == r:
 			out = addAfter(out, l.units[unit].ID, sameRole)
-		case l.shared[q][r]:
+		case l.meet(r, q):
 			out = addAfter(out, l.units[unit].ID, "shares hosts with "+l.Roles[q].Name)
 		}
 	}

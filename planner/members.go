@@ -38,15 +38,19 @@ func (b *builder) members() {
 		}
 		b.hosts[r] = hosts
 		b.budget(role, len(hosts))
+		var stays []string // hosts that would take over from themselves
 		for _, h := range hosts {
 			for _, q := range on[h] {
-				if !b.shared[r][q] {
+				if b.leader[r] == q {
+					stays = append(stays, h)
+				} else if !b.shared[r][q] {
 					b.shared[r][q], b.shared[q][r] = true, true
 					b.say(role.Name, fmt.Sprintf("shares hosts with %s (%s): %s", b.Roles[q].Name, h, b.turns(q, r)), role.Pos)
 				}
 			}
 			on[h] = append(on[h], r)
 		}
+		b.refuseStaying(r, stays)
 	}
 }
 
@@ -97,6 +101,11 @@ func (b *builder) unmatched(role *roles.Role, none bool) {
 
 // turns says how two roles that share hosts follow each other.
 func (b *builder) turns(q, r int) string {
+	for _, x := range [][2]int{{q, r}, {r, q}} {
+		if b.replaced(b.leader[x[1]]) {
+			return fmt.Sprintf("%s takes its turn behind the steps of %s in each wave, and tracks in the order of the roles", b.Roles[x[1]].Name, b.Roles[x[0]].Name)
+		}
+	}
 	switch {
 	case b.rolling(q) == b.rolling(r):
 		return "their units follow each other in the order of the roles"

@@ -31,8 +31,8 @@ func (b *builder) newPhase(s int) *phase {
 			pl := &b.placements[p]
 			ph.at[p] = len(ph.nodes)
 			ph.nodes = append(ph.nodes, p)
-			ph.active = append(ph.active, len(pl.svc.Lists[ph.list]) > 0)
-			if len(pl.svc.Lists[tasks.Health]) > 0 {
+			ph.active = append(ph.active, b.works(ph, pl))
+			if len(pl.svc.Lists[tasks.Health]) > 0 && !b.replaced(pl.role) {
 				ph.healthy[pl.role] = append(ph.healthy[pl.role], ph.at[p])
 			}
 		}
@@ -60,10 +60,12 @@ func (b *builder) draw(arcs []arc, ph *phase, to, p int) []arc {
 			if ph.at[q] < 0 || dep.HostOnly && there.role != here.role {
 				continue
 			}
-			// Between a rolling role and another, step by step means nothing: batches go
-			// through all steps at a time.
-			apart := there.role != here.role && (b.rolling(here.role) || b.rolling(there.role))
-			arcs = append(arcs, arc{ph.at[q], to, dep.Upgraded || apart, why})
+			// Between a role that is a track and another, step by step means nothing: batches go
+			// through all steps at a time, and a replacement through all of its phases.
+			same := b.leader[there.role] == b.leader[here.role]
+			apart := !same && (b.tracked(ph, here.role) || b.tracked(ph, there.role))
+			whole := same && b.replacedIn(ph, here.role)
+			arcs = append(arcs, arc{ph.at[q], to, dep.Upgraded && !whole || apart, why})
 			if ph.stage != b.post() {
 				why.stepwise = why.stepwise || !apart
 				why.rolling = why.rolling || apart

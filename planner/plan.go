@@ -17,6 +17,9 @@ const Format = "upstep.plan/1"
 // PostUpgrade is the name of the stage that comes after every other.
 const PostUpgrade = "post_upgrade"
 
+// Retire is the name of the stage in which what was replaced is taken away, the last of all.
+const Retire = "retire"
+
 // Plan is everything that a run needs. It is a document: it can be saved, compared
 // and run later, and it never refers to the files it came from but to name them.
 type Plan struct {
@@ -96,6 +99,8 @@ type Role struct {
 	Optional bool      `json:"optional,omitempty"`
 	Services []string  `json:"services"`
 	Rolling  *Rolling  `json:"rolling,omitempty"`
+	Replace  *Replace  `json:"replace,omitempty"`  // other hosts take over from its own
+	Replaces string    `json:"replaces,omitempty"` // the role that its hosts take over from; it was made for that
 	Health   Health    `json:"health"`
 	Play     []Keyword `json:"play,omitempty"`
 	Place
@@ -112,6 +117,14 @@ type Rolling struct {
 	Tries       int        `json:"tries"`
 	RetryDelay  Duration   `json:"retry_delay"`
 	UnitTimeout Duration   `json:"unit_timeout,omitempty"`
+}
+
+// Replace is who takes over from a role's hosts, and how long these stay afterwards.
+type Replace struct {
+	By   string   `json:"by"`   // the role of the hosts that take over
+	Keep Duration `json:"keep"` // after the cut over, before the old hosts are retired
+	// UntilTold: they stay until the operator says that they may go.
+	UntilTold bool `json:"until_told,omitempty"`
 }
 
 // Health is how often a gate of health tasks is tried.
@@ -144,6 +157,7 @@ type Step struct {
 }
 
 // Track takes a rolling role through a wave, batch by batch; each batch goes through the parts in order.
+// Of a role that is replaced it is the phases, on the hosts that take over or on the old ones.
 type Track struct {
 	Role  string  `json:"role"`
 	Parts []Unit  `json:"parts"`
@@ -160,6 +174,13 @@ const (
 	KindStep      Kind = "step"
 	KindHealth    Kind = "health"
 	KindRestore   Kind = "restore"
+	// The phases of a replacement, beside those above.
+	KindDeploy  Kind = "deploy"
+	KindCarry   Kind = "carry"
+	KindVerify  Kind = "verify"
+	KindCutOver Kind = "cut_over"
+	KindCutBack Kind = "cut_back"
+	KindRetire  Kind = "retire"
 )
 
 // Unit is one role's tasks in one step of one wave: the smallest thing emitted, run and resumed.
@@ -169,12 +190,16 @@ type Unit struct {
 	Role     string    `json:"role"`
 	Step     int       `json:"step"`
 	Once     bool      `json:"once,omitempty"`     // holds one run_once task, which must not run again once it ended
+	Backup   bool      `json:"backup,omitempty"`   // holds the backup of a service, before its first migration
 	Throttle bool      `json:"throttle,omitempty"` // holds a task that limits how many hosts it runs on at a time
 	Hosts    []string  `json:"hosts,omitempty"`    // the only ones; none: all of the role's
 	Segments []Segment `json:"segments"`
 	LeftOut  []LeftOut `json:"left_out,omitempty"` // what an identical task of the unit stands for
 	After    []After   `json:"after,omitempty"`
 }
+
+// apart tells whether nothing else stands in a unit.
+func (u *Unit) apart() bool { return u.Once || u.Backup }
 
 // Segment is one service's part of a unit, its tasks by their ids.
 type Segment struct {
@@ -205,22 +230,24 @@ type After struct {
 
 // Service is a service as far as a run needs it.
 type Service struct {
-	Name        string       `json:"name"`
-	Description string       `json:"description,omitempty"`
-	Target      string       `json:"target,omitempty"`
-	Probe       string       `json:"probe,omitempty"`
-	Disk        []Disk       `json:"disk,omitempty"`
-	Artefacts   []Artefact   `json:"artefacts,omitempty"`
-	Behind      string       `json:"behind,omitempty"`
-	Bootstrap   bool         `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
-	DependsOn   []Dependency `json:"depends_on,omitempty"`
-	Placements  []Placement  `json:"placements"`
-	Vars        string       `json:"vars,omitempty"`
-	Play        []Keyword    `json:"play,omitempty"`
-	Tasks       []Task       `json:"tasks,omitempty"`
-	Delegates   []Delegate   `json:"delegates,omitempty"`
-	Handlers    []Task       `json:"handlers,omitempty"`
-	Assets      []Asset      `json:"assets,omitempty"`
+	Name        string        `json:"name"`
+	Description string        `json:"description,omitempty"`
+	PackVersion string        `json:"pack_version,omitempty"` // of the pack that it came as; none: it is no pack with a pack.yaml
+	Target      string        `json:"target,omitempty"`
+	Probe       string        `json:"probe,omitempty"`
+	Disk        []Disk        `json:"disk,omitempty"`
+	Requires    []Requirement `json:"requires,omitempty"`
+	Artefacts   []Artefact    `json:"artefacts,omitempty"`
+	Behind      string        `json:"behind,omitempty"`
+	Bootstrap   bool          `json:"bootstrap,omitempty"` // tasks hang on upstep_bootstrap
+	DependsOn   []Dependency  `json:"depends_on,omitempty"`
+	Placements  []Placement   `json:"placements"`
+	Vars        string        `json:"vars,omitempty"`
+	Play        []Keyword     `json:"play,omitempty"`
+	Tasks       []Task        `json:"tasks,omitempty"`
+	Delegates   []Delegate    `json:"delegates,omitempty"`
+	Handlers    []Task        `json:"handlers,omitempty"`
+	Assets      []Asset       `json:"assets,omitempty"`
 	Place
 }
 
@@ -253,7 +280,9 @@ type Task struct {
 	Name string         `json:"name,omitempty"`
 	Line int            `json:"line"`
 	Once bool           `json:"once,omitempty"`
-	Text string         `json:"text"`
+	// Migration says that it changes a schema.
+	Migration bool   `json:"migration,omitempty"`
+	Text      string `json:"text"`
 }
 
 // Disk is free space that a service needs on each of its hosts.
@@ -362,6 +391,25 @@ func (p *Plan) TrackHosts(t Track) []string {
 	return slices.DeleteFunc(slices.Clone(role.Members), func(h string) bool {
 		return !slices.ContainsFunc(t.Parts, func(u Unit) bool { return slices.Contains(p.HostsOf(u), h) })
 	})
+}
+
+// Replaced tells whether a track is the replacement of a role, or takes away what was
+// replaced: each of its parts is a play of its own, on hosts of its own role.
+func (p *Plan) Replaced(t Track) bool { return p.RoleByName(t.Role).Replace != nil }
+
+// Instances gives the role whose hosts are replaced and the role of those that take over,
+// of either of the two; ok is false for any other role.
+func (p *Plan) Instances(role string) (old, taking *Role, ok bool) {
+	r := p.RoleByName(role)
+	switch {
+	case r == nil:
+		return nil, nil, false
+	case r.Replace != nil:
+		return r, p.RoleByName(r.Replace.By), true
+	case r.Replaces != "":
+		return p.RoleByName(r.Replaces), r, true
+	}
+	return nil, nil, false
 }
 
 // WorkedOn gives the hosts of a role that the plan has something to do on: all, but where

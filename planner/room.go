@@ -10,7 +10,7 @@ import (
 // order in which they name the paths. What lies on one file system only its hosts know.
 func (p *Plan) Room(role string) []Disk {
 	r := p.RoleByName(role)
-	if r == nil {
+	if r == nil || r.Replace != nil { // what is new goes onto the hosts that take over
 		return nil
 	}
 	var out []Disk

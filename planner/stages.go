@@ -71,14 +71,14 @@ func (f *frame) end(wave, role int, id string) {
 }
 
 // wave plans one wave: stepping roles step by step, then their health gates; rolling
-// roles as tracks beside them.
+// roles and those that are replaced as tracks beside them.
 func (b *builder) wave(f *frame, number int) Wave {
 	w := Wave{Number: number}
 	var stepping []int
 	tracks := make(map[int][]int)
 	for _, n := range f.ph.waves[number-1] {
-		if r := b.roleAt(f.ph, n); b.rolling(r) {
-			tracks[r] = append(tracks[r], n)
+		if r := b.roleAt(f.ph, n); b.tracked(f.ph, r) {
+			tracks[b.leader[r]] = append(tracks[b.leader[r]], n)
 		} else {
 			stepping = append(stepping, n)
 		}
@@ -87,9 +87,18 @@ func (b *builder) wave(f *frame, number int) Wave {
 	b.steps(f, prefix, &w, stepping)
 	b.gates(f, prefix, &w)
 	for _, r := range slices.Sorted(maps.Keys(tracks)) {
-		if t := b.track(f, prefix, number, r, tracks[r]); len(t.Parts) > 0 {
+		t := Track{Role: b.Roles[r].Name}
+		if b.replaced(r) {
+			t.Parts = b.replacement(prefix, r, f.back)
+			t.After = b.waits(f, number, tracks[r])
+		} else {
+			t = b.track(f, prefix, number, r, tracks[r])
+		}
+		if len(t.Parts) > 0 {
 			b.keepApart(f, &w, &t, r)
-			f.end(number, r, t.Parts[len(t.Parts)-1].ID)
+			for _, o := range b.team(r) {
+				f.end(number, o, t.Parts[len(t.Parts)-1].ID)
+			}
 			w.Tracks = append(w.Tracks, t)
 		}
 	}
@@ -202,13 +211,18 @@ func (b *builder) fill(u *Unit, f *frame, n int, items []item) {
 	svc := b.serviceOf(f.ph, n)
 	ts := svc.Lists[f.list]
 	for _, it := range items {
+		list, ts := it.in(f.list), ts
+		if it.backup {
+			ts = svc.Lists[list]
+		}
 		t := &ts[it.task]
-		u.Once = u.Once || t.Once
+		u.Backup = u.Backup || it.backup
+		u.Once = u.Once || t.Once && !it.backup // a backup may be taken again
 		u.Throttle = u.Throttle || t.Throttle
 		if k := len(u.Segments); k == 0 || u.Segments[k-1].Service != svc.Name {
 			u.Segments = append(u.Segments, Segment{Service: svc.Name})
 		}
 		s := &u.Segments[len(u.Segments)-1]
-		s.Tasks = append(s.Tasks, b.taskID(f.list, ts, it.task))
+		s.Tasks = append(s.Tasks, b.taskID(list, ts, it.task))
 	}
 }

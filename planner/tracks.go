@@ -58,7 +58,7 @@ func (b *builder) cut(f *frame, prefix string, r int, work *work, g *digraph, nu
 		for _, run := range runs(b.serviceOf(f.ph, work.nodes[i]).Lists[f.list], items) {
 			u := Unit{ID: unitID(prefix, number, b.Roles[r].Name, len(out)+1), Kind: KindStep, Role: b.Roles[r].Name, Step: number}
 			b.fill(&u, f, work.nodes[i], run)
-			if len(out) == 0 || u.Once || out[len(out)-1].Once {
+			if len(out) == 0 || u.apart() || out[len(out)-1].apart() {
 				out = append(out, u)
 			} else {
 				b.fill(&out[len(out)-1], f, work.nodes[i], run)
@@ -100,7 +100,7 @@ func (b *builder) traffic(r int, own, others tasks.ListName, links string) []Seg
 func (b *builder) keepApart(f *frame, w *Wave, t *Track, r int) {
 	after := func(role string) {
 		q := b.roleNumber[role]
-		if b.shared[r][q] {
+		if b.meet(r, q) {
 			t.After = addAfter(t.After, f.ends[[2]int{w.Number, q}], "shares hosts with "+role)
 		}
 	}

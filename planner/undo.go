@@ -39,7 +39,7 @@ func (p *Plan) Reverse(of string, done Done) (*Plan, []Irreversible) {
 	out.AllowDowngrade, out.Windows = true, nil
 	out.Services = slices.Clone(p.Services)
 	for i := range out.Services {
-		out.Services[i].Disk = nil
+		out.Services[i].Disk, out.Services[i].Requires = nil, nil
 	}
 	out.Roles = slices.Clone(p.Roles)
 	for i := range out.Roles {
@@ -78,7 +78,12 @@ func (u *undoing) stage(s Stage) Stage {
 			}
 		}
 		for _, t := range w.Tracks {
-			if t = u.track(s.Name, w.Number, t); len(t.Parts) > 0 {
+			if u.plan.RoleByName(t.Role).Replace != nil {
+				t = u.cutBack(s.Name, w.Number, t)
+			} else {
+				t = u.track(s.Name, w.Number, t)
+			}
+			if len(t.Parts) > 0 {
 				kept.Tracks = append(kept.Tracks, t)
 			}
 		}
@@ -209,7 +214,7 @@ func (u *undoing) after(list []After) []After {
 // began gives the hosts on which a service's tasks of a step began.
 func (u *undoing) began(stage string, wave int, role string, step int, service string) []string {
 	return slices.DeleteFunc(u.hosts(stage, wave, role, func(o Unit) bool {
-		return o.Kind == KindStep && (stage == PostUpgrade || o.Step == step) && o.Holds(service)
+		return o.Kind == KindStep && !o.Backup && (stage == PostUpgrade || o.Step == step) && o.Holds(service)
 	}), func(h string) bool { return stage != PostUpgrade && u.skipped(service, h) })
 }
 
@@ -285,7 +290,8 @@ func (u *undoing) irreversible() []Irreversible {
 	for _, s := range u.plan.Stages {
 		post := s.Name == PostUpgrade
 		s.Units(func(w Wave, o Unit) {
-			if o.Kind != KindStep || post && !u.done.PostUpgrade {
+			// Hosts that took over stay as they are when others serve again.
+			if o.Kind != KindStep || o.Backup || post && (!u.done.PostUpgrade || u.plan.RoleByName(o.Role).Replaces != "") {
 				return
 			}
 			for _, service := range o.services() {
@@ -313,7 +319,7 @@ func (u *undoing) irreversible() []Irreversible {
 			}
 		})
 	}
-	return out
+	return append(out, u.gone()...)
 }
 
 // steps gives the steps in which a service has tasks in a stage.

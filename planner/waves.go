@@ -12,8 +12,8 @@ func (b *builder) arrange(ph *phase) {
 		switch r := b.roleAt(ph, n); {
 		case !ph.active[n]:
 			colour[n] = through
-		case b.rolling(r):
-			colour[n] = r
+		case b.tracked(ph, r):
+			colour[n] = b.leader[r]
 		default:
 			colour[n] = free
 		}
@@ -22,7 +22,7 @@ func (b *builder) arrange(ph *phase) {
 	// The wave that each node asks of what depends on it, by a soft and by a hard edge. A
 	// node without tasks has nothing that could end: it only passes on what it is asked.
 	soft, hard := make([]int, len(ph.nodes)), make([]int, len(ph.nodes))
-	latest := make([]int, len(b.Roles)) // wave that each rolling role was in last
+	latest := make([]int, len(b.Roles)) // wave that each track's role was in last
 	ask := func(n int) {
 		for _, e := range ph.graph.in[n] {
 			hard[n] = max(hard[n], hard[e.node])
@@ -53,6 +53,7 @@ func (b *builder) arrange(ph *phase) {
 		}
 	}
 	b.renumber(ph)
+	b.refuseCuts(ph)
 }
 
 // renumber leaves out waves in which no service has tasks. A service without tasks goes

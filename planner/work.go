@@ -16,8 +16,12 @@ type work struct {
 	first   []int // where the items of each node begin, and at last their end
 }
 
-// item is a task of a node in a step.
-type item struct{ step, task int }
+// item is a task of a node in a step: of the frame's list, or one of its backup tasks,
+// which come before its first migration.
+type item struct {
+	step, task int
+	backup     bool
+}
 
 // work gathers what nodes do. Backwards, what comes last comes first.
 func (b *builder) work(f *frame, nodes []int) *work {
@@ -42,7 +46,7 @@ func (b *builder) work(f *frame, nodes []int) *work {
 					continue
 				}
 				for _, s := range ts[j].Steps {
-					w.items = append(w.items, item{s, j})
+					w.items = append(w.items, item{step: s, task: j})
 					if !slices.Contains(w.numbers, s) {
 						w.numbers = append(w.numbers, s)
 					}
@@ -50,6 +54,7 @@ func (b *builder) work(f *frame, nodes []int) *work {
 			}
 		}
 		slices.SortStableFunc(w.items[begin:], func(x, y item) int { return x.step - y.step })
+		w.items = slices.Insert(w.items, begin+b.firstMigration(f, n, w.items[begin:]), b.backups(f, n, w.items[begin:])...)
 		w.first = append(w.first, len(w.items))
 	}
 	slices.Sort(w.numbers)
@@ -95,7 +100,7 @@ func (w *work) parts(b *builder, f *frame, g *digraph, step int) parts {
 		}
 		ts := b.serviceOf(f.ph, n).Lists[f.list]
 		for _, run := range runs(ts, items) {
-			if ts[run[0].task].Once {
+			if run[0].alone(ts) {
 				p.add(i, run, free)
 			} else {
 				p.add(i, run, w.role[i])
@@ -113,12 +118,12 @@ func (p *parts) add(i int, items []item, colour int) {
 	p.node, p.items, p.colour = append(p.node, i), append(p.items, items), append(p.colour, colour)
 }
 
-// runs cuts tasks before and after each that runs once.
+// runs cuts tasks before and after each that runs once, and around the backup.
 func runs(ts []tasks.Task, items []item) [][]item {
 	var out [][]item
 	begin := 0
 	for k := 1; k <= len(items); k++ {
-		if k == len(items) || ts[items[k].task].Once || ts[items[begin].task].Once {
+		if k == len(items) || items[k].backup != items[begin].backup || !items[k].backup && (items[k].alone(ts) || items[begin].alone(ts)) {
 			out = append(out, items[begin:k])
 			begin = k
 		}

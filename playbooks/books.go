@@ -27,7 +27,9 @@ func (r *renderer) playbooks() {
 			continue
 		}
 		r.stageBook(s.Name+".yml", s.Name, "Stage "+s.Name+": all its roles", []planner.Stage{s})
-		stages = append(stages, s.Name+".yml")
+		if s.Name != planner.Retire {
+			stages = append(stages, s.Name+".yml")
+		}
 	}
 	r.deployment(After, "After the upgrade", r.plan.After)
 	for i := range r.plan.Roles {
@@ -89,6 +91,9 @@ func (r *renderer) upgrade(stages []string) {
 	books = append(books, stages...)
 	if len(r.plan.After) > 0 {
 		books = append(books, After+".yml")
+	}
+	if r.retiresAtOnce() {
+		books = append(books, planner.Retire+".yml")
 	}
 	for i, b := range books {
 		if i > 0 {
@@ -177,7 +182,14 @@ func (r *renderer) roleBook(role *planner.Role) {
 				}
 			}
 			for _, t := range wave.Tracks {
-				if t.Role == role.Name {
+				switch {
+				case r.plan.Replaced(t):
+					for _, u := range t.Parts {
+						if u.Role == role.Name {
+							r.emit(w, r.unitPlay(r.stageName(s), wave.Number, u))
+						}
+					}
+				case t.Role == role.Name:
 					r.track(w, r.stageName(s), wave, t)
 				}
 			}
@@ -205,7 +217,7 @@ func (r *renderer) waits(w *writer, role *planner.Role) {
 				}
 				in, mine = true, true
 				for _, a := range after {
-					if a.Reason != "the same role" && !strings.HasSuffix(a.Unit, "/"+role.Name) {
+					if a.Reason != "the same role" && !r.ofRole(a.Unit, role.Name) {
 						line := u.ID + ": " + a.Unit + " has ended (" + a.Reason + ")"
 						if !slices.Contains(out, line) {
 							out = append(out, line)
@@ -223,8 +235,11 @@ func (r *renderer) waits(w *writer, role *planner.Role) {
 			}
 			for _, t := range wave.Tracks {
 				for j, u := range t.Parts {
-					if j == 0 {
+					switch {
+					case j == 0:
 						see(u, t.After)
+					case t.Parts[j-1].Role != u.Role: // of the other instance
+						see(u, []planner.After{{Unit: t.Parts[j-1].ID, Reason: "the replacement of " + t.Role}})
 					}
 					see(u, nil)
 				}

@@ -274,19 +274,22 @@ func (r *renderer) decisions(w *writer, drains []planner.Unit) {
 func takesBack(u planner.Unit) bool { return strings.HasPrefix(u.ID, "rollback/") }
 
 // decided gives the service of a segment where a decision on its version concerns it: one of its
-// own tasks in a step, and none that comes after all stages.
+// own tasks in a step, and none that comes after all stages or on hosts that took over.
 func (r *renderer) decided(u planner.Unit, s planner.Segment) *planner.Service {
 	svc := r.svc[s.Service]
-	if u.Kind != planner.KindStep || s.Links != "" || !skips(svc) || strings.HasPrefix(u.ID, planner.PostUpgrade+"/") {
+	if u.Kind != planner.KindStep || s.Links != "" || !skips(svc) || strings.HasPrefix(u.ID, planner.PostUpgrade+"/") || r.role[u.Role].Replaces != "" {
 		return nil
 	}
 	return svc
 }
 
+// forAll tells whether one host of a unit may do something for all of them.
+func forAll(u planner.Unit) bool { return u.Once || u.Backup }
+
 // whenDecided gives the condition of a service's tasks. What one host does for all of them is
 // done where any of them has something to do.
 func (r *renderer) whenDecided(svc *planner.Service, u planner.Unit) string {
-	if u.Once {
+	if forAll(u) {
 		return fmt.Sprintf("ansible_play_batch | map('extract', hostvars) | selectattr('%s.skip', 'false') | list | length > 0", r.facts[svc.Name])
 	}
 	return "not " + r.facts[svc.Name] + ".skip | bool"
@@ -344,7 +347,7 @@ func (r *renderer) onTrack(of planner.Unit) (services []*planner.Service, when s
 		}
 	}
 	switch {
-	case always:
+	case always || len(all) == 0: // a replacement hangs on no version
 		return nil, ""
 	case len(all) == 1:
 		return services, "not " + all[0] + " | bool"

@@ -131,9 +131,12 @@ func (r *renderer) unitPlay(stage string, wave int, u planner.Unit) play {
 		own:      role.Play,
 		tags:     tags(stage, wave, u),
 		failure:  allFail(),
-		vars:     append(unitVars(stage, u), "upstep_role: "+u.Role),
+		vars:     append(append(unitVars(stage, u), "upstep_role: "+u.Role), r.instanceVars(u.Role)...),
 		services: servicesOf(u),
-		body:     func(w *writer) { r.unitTasks(w, u) },
+		body: func(w *writer) {
+			r.mayRetire(w, u)
+			r.unitTasks(w, u)
+		},
 	}
 }
 

@@ -76,7 +76,8 @@ func (r *renderer) preflight() {
 func (r *renderer) preflightPlay(name string, role *planner.Role, services []string) play {
 	return play{
 		name: name, hosts: only(role.Hosts, r.concerned(role.Name)), at: role.Place, own: role.Play, tags: []string{"upstep_preflight"},
-		vars: []string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: " + role.Name}, services: services,
+		vars:     append([]string{"step: 0", "upstep_stage: " + Preflight, "upstep_role: " + role.Name}, r.instanceVars(role.Name)...),
+		services: services,
 	}
 }
 

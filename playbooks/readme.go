@@ -29,6 +29,10 @@ func (r *renderer) readme() string {
 				fmt.Fprintf(&b, "  - wave %d: steps %s\n", w.Number, strings.Join(parts, ", "))
 			}
 			for _, t := range w.Tracks {
+				if r.plan.Replaced(t) {
+					fmt.Fprintf(&b, "  - wave %d: %s\n", w.Number, r.phases(t))
+					continue
+				}
 				ro := r.role[t.Role].Rolling
 				fmt.Fprintf(&b, "  - wave %d: %s in batches of %s\n", w.Number, t.Role, strings.Join(ro.Batch, ", "))
 			}
@@ -37,7 +41,14 @@ func (r *renderer) readme() string {
 	b.WriteString("\n## Running it by hand\n\n```\n")
 	commands := [][2]string{{"upgrade.yml", "everything"}}
 	for _, s := range p.Stages {
-		if len(s.Waves) > 0 {
+		switch {
+		case s.Name == planner.Retire:
+			commands[0][1] = "everything, but what was replaced stays"
+			commands = append(commands, [2]string{"retire.yml -e upstep_retire=true", "it goes"})
+			if r.retiresAtOnce() {
+				commands[0][1], commands[len(commands)-1] = "everything", [2]string{"retire.yml", "what was replaced goes"}
+			}
+		case len(s.Waves) > 0:
 			commands = append(commands, [2]string{s.Name + ".yml", "one stage"})
 		}
 	}
@@ -61,6 +72,7 @@ func (r *renderer) readme() string {
 	b.WriteString("The tasks' own tags are kept, for `--skip-tags`; choosing by them is refused, as it would leave out draining and health gates. A\nrole's playbook begins with what it must wait for when roles are driven one by one.\n\n")
 	b.WriteString("Every failed or unreachable host stops what comes after it. In a batch, a host that fails stays out of traffic and the role stops:\na role's `max_failures` cannot be expressed in a play, so it counts as 0 here.\n\n")
 	b.WriteString("Before it stops, each host that failed in a batch says that it is out of traffic. Ansible ends without a word of this tree's where no host\nof a batch can be reached: its hosts are out of traffic then, and with `drain: role` all of the role's.\n\n")
+	r.retiring(&b)
 	b.WriteString("## What a play cannot do\n\nGo on where a run ended (run again: tasks must bear it); remember handlers that were notified on a host that then failed (restart what\nthey restart by hand); defer a host that does not drain; wait for approvals and maintenance windows; take rolling roles side by side.\n")
 	return b.String()
 }

@@ -107,8 +107,10 @@ func stoodFor(u planner.Unit) map[[2]string][]string {
 
 func (r *renderer) unitNote(u planner.Unit) string {
 	switch {
+	case u.Backup:
+		return ": the backup before the first migration"
 	case u.Once:
-		return ": one task that runs once (run_once)"
+		return ": one task that runs once (run_once), a migration"
 	case u.Kind == planner.KindPreflight:
 		return ": every service's checks run, whatever the others say"
 	}
@@ -143,7 +145,7 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment, others 
 		r.decide(w, svc, u, 0, up)
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
-	r.serviceVars(w, svc, 2, bootstrap, u.Once)
+	r.serviceVars(w, svc, 2, bootstrap, forAll(u))
 	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}
@@ -182,7 +184,7 @@ func (r *renderer) serviceVars(w *writer, svc *planner.Service, indent int, boot
 	}
 	if bootstrap {
 		w.linef("%s  upstep_bootstrap_host: >-", pad)
-		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.carriers(svc.Name))
+		w.linef("%s    {{ (%s if groups else []) | first | default('') }}", pad, r.bootstraps(svc))
 		w.linef("%s  upstep_bootstrap: \"{{ inventory_hostname == upstep_bootstrap_host }}\"", pad)
 	}
 }
@@ -257,6 +259,9 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 	case u.Kind == planner.KindStep:
 		first, _, _ := strings.Cut(s.Tasks[0], ".")
 		name = fmt.Sprintf("upstep_%s_step%d", strings.TrimSuffix(first, "_tasks"), u.Step)
+		fallthrough
+	case isPhase(u.Kind):
+		first, _, _ := strings.Cut(s.Tasks[0], ".")
 		if r.cutApart(u, s) {
 			name += "_" + strings.NewReplacer(".", "", "/", "_").Replace(strings.TrimPrefix(s.Tasks[0], first))
 		}
@@ -275,14 +280,14 @@ func (r *renderer) roleTasks(u planner.Unit, s planner.Segment) string {
 	return file
 }
 
-// cutApart tells whether the service's tasks of this step are spread over several
+// cutApart tells whether the service's tasks of this step or phase are spread over several
 // units, by a run_once task among them.
 func (r *renderer) cutApart(u planner.Unit, s planner.Segment) bool {
 	list, _, _ := strings.Cut(s.Tasks[0], ".")
 	own := 0
 	for _, st := range slices.Concat(r.plan.Stages, r.plan.Rollback) {
 		st.Units(func(_ planner.Wave, o planner.Unit) {
-			if o.Role != u.Role || o.Step != u.Step || o.Kind != planner.KindStep {
+			if o.Role != u.Role || o.Step != u.Step || o.Kind != u.Kind {
 				return
 			}
 			for _, seg := range o.Segments {
@@ -299,7 +304,7 @@ func partName(u planner.Unit) string {
 	if u.Kind == planner.KindStep {
 		return fmt.Sprintf("step %d", u.Step)
 	}
-	return string(u.Kind)
+	return strings.ReplaceAll(string(u.Kind), "_", " ")
 }
 
 // links writes what a service does for those behind it, once for all who call it.

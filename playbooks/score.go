@@ -38,7 +38,12 @@ func RolePlays(p *planner.Plan, role string) []Play {
 				one(u)
 			}
 			for _, t := range w.Tracks {
-				if t.Role == role {
+				switch {
+				case p.Replaced(t):
+					for _, u := range t.Parts {
+						one(u)
+					}
+				case t.Role == role:
 					for _, pl := range trackPlays(s.Name, w.Number, t, p.RoleByName(role).Rolling) {
 						pl.Hosts = p.TrackHosts(t)
 						out = append(out, pl)

@@ -41,7 +41,13 @@ func (r *renderer) stageBook(path, stage, title string, stages []planner.Stage) 
 				r.emit(w, r.unitPlay(name, wave.Number, u))
 			}
 			for _, t := range wave.Tracks {
-				r.track(w, name, wave, t)
+				if !r.plan.Replaced(t) {
+					r.track(w, name, wave, t)
+					continue
+				}
+				for _, u := range t.Parts {
+					r.emit(w, r.unitPlay(name, wave.Number, u))
+				}
 			}
 		}
 	}
@@ -169,6 +175,9 @@ func (r *renderer) freeTask(w *writer, u planner.Unit) {
 	}
 	w.linef("      vars:")
 	w.linef("        upstep_role: %s", u.Role)
+	for _, line := range r.instanceVars(u.Role) {
+		w.linef("        %s", line)
+	}
 }
 
 // lostPlay stops everything when a host was lost in the play before it.

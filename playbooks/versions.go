@@ -153,6 +153,9 @@ func (r *renderer) versionsFile(role *planner.Role) string {
 		w.linef("  rescue:")
 		noteFailure(w, 4, "Note that "+svc.Name+" is not ready", svc.Name)
 		w.made(from, svc.Place)
+		for _, req := range r.plan.RequiredOf(svc.Name) {
+			r.requiredCheck(w, req)
+		}
 	}
 	r.write(path, w)
 	return path

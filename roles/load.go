@@ -108,7 +108,7 @@ var validName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 // reserved are file names of the emitted tree that no role's playbook may take.
 func reserved(name string) bool {
 	switch strings.ToLower(name) {
-	case "upgrade", "preflight", "before", "after", "rollback", "post_upgrade", "vars", "handlers", "roles", "control-plane", "non-control-plane", "readme", "plan":
+	case "upgrade", "preflight", "before", "after", "rollback", "post_upgrade", "retire", "vars", "handlers", "roles", "control-plane", "non-control-plane", "readme", "plan":
 		return true
 	}
 	return false
@@ -149,7 +149,7 @@ func parse(f source.File, vals source.Values, sink *source.Sink) (all []Role, wh
 }
 
 func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
-	f := source.ReadFields(v, "the role", sink, "name", "description", "hosts", "stage", "services", "rolling", "health", "optional", "play")
+	f := source.ReadFields(v, "the role", sink, "name", "description", "hosts", "stage", "services", "rolling", "replace", "health", "optional", "play")
 	r := Role{
 		Name:        f.Required("name"),
 		Description: f.String("description"),
@@ -169,7 +169,7 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 	case reserved(r.Name):
 		sink.Errorf(r.Pos, "role name %q is taken by a file of the emitted playbooks", r.Name).WithHint("choose another name")
 	}
-	r.Hosts = hosts(f, r.Name, vals, sink)
+	r.Hosts = hosts(f, "hosts", r.Name, vals, sink)
 	seen := map[string]source.Pos{}
 	for _, s := range f.Strings("services") {
 		if at, twice := seen[s.Text()]; twice {
@@ -183,6 +183,7 @@ func parseRole(v source.Node, vals source.Values, sink *source.Sink) Role {
 		sink.Errorf(f.PosOf("rolling"), "rolling of the role has nothing in it").
 			WithHint("write rolling: {} for one host at a time; remove the line if all hosts go together")
 	}
+	r.Replace = parseReplace(f, vals, sink)
 	health := f.Get("health")
 	if rolling := f.Get("rolling").Substitute(vals, sink); rolling.Exists() {
 		r.Rolling = parseRolling(rolling, sink)
@@ -204,28 +205,32 @@ func unsure(f source.Fields, key string) bool {
 	return f.Misspelt(key) || f.Has(key) && !ok
 }
 
-func hosts(f source.Fields, name string, vals source.Values, sink *source.Sink) string {
-	if f.Misspelt("hosts") {
+// hosts reads an inventory pattern; name is what a pattern that is not there is.
+func hosts(f source.Fields, key, name string, vals source.Values, sink *source.Sink) string {
+	if f.Misspelt(key) {
 		return ""
 	}
-	if !f.Has("hosts") {
+	if !f.Has(key) {
 		return name
 	}
-	v := f.Get("hosts").Substitute(vals, sink)
-	written, read := []source.Node{f.Get("hosts")}, []source.Node{v}
+	v := f.Get(key).Substitute(vals, sink)
+	written, read := []source.Node{f.Get(key)}, []source.Node{v}
 	if v.Kind() == source.List && v.Len() > 0 {
 		written, read = written[0].Items(), v.Items()
 	}
-	const how = "write hosts: PATTERN, or hosts: [PATTERN, ...]; without hosts the role's name is the pattern"
+	how := "write " + key + ": PATTERN, or " + key + ": [PATTERN, ...]"
+	if name != "" {
+		how += "; without hosts the role's name is the pattern"
+	}
 	var parts []string
 	for i, it := range read {
 		part := strings.TrimSpace(it.Text())
 		switch {
 		case it.Kind() != source.Scalar:
-			sink.Errorf(it.Pos(), "hosts must be an inventory pattern, not %s", it.Kind()).WithHint(how)
+			sink.Errorf(it.Pos(), "%s must be an inventory pattern, not %s", key, it.Kind()).WithHint(how)
 			return ""
 		case part == "" && vals.Known(written[i].Text()):
-			sink.Errorf(it.Pos(), "hosts of the role is empty").WithHint(how)
+			sink.Errorf(it.Pos(), "%s of the role is empty", key).WithHint(how)
 			return ""
 		case part == "":
 			return "" // an input has no value, or is none: that was reported

@@ -20,6 +20,7 @@ type Role struct {
 	StagePos    source.Pos
 	Services    []Placed
 	Rolling     *Rolling // nil: all hosts together
+	Replace     *Replace // nil: upgraded in place
 	Health      Health
 	Optional    bool // may match no host
 	Play        []tasks.Keyword

@@ -131,7 +131,7 @@ func (r *run) settle(p *play) {
 	state := journal.Failed
 	switch {
 	case len(p.due) == 0:
-		p.state, state = ended, journal.Ended
+		p.state, state, p.over = ended, journal.Ended, r.Now()
 		r.finished = append(r.finished, p.ID)
 	case missed || len(p.lost) > r.allowed(p):
 		p.state = failed
@@ -181,6 +181,11 @@ func (r *run) result() Result {
 		}
 		if p.state == partial {
 			reasons = append(reasons, fmt.Sprintf("%d hosts of %s are left", len(p.due), p.Role))
+		}
+	}
+	if res.Kept = r.kept(); len(res.Kept) > 0 && r.stopping == "" {
+		for _, k := range res.Kept {
+			reasons = append(reasons, k.String(r.Now()))
 		}
 	}
 	for _, p := range r.score.plays {

@@ -40,7 +40,7 @@ type decision struct {
 
 // mayBegin tells whether the operator lets a play begin that is ready otherwise.
 func (r *run) mayBegin(ctx context.Context, p *play) bool {
-	if r.withheld(p) || r.pausing(p) {
+	if r.withheld(p) || r.pausing(p) || r.keeping(p) {
 		return false
 	}
 	if why := r.pausedBefore(p); why != "" {
@@ -111,12 +111,14 @@ func (r *run) shut() bool {
 // withheld tells whether a play waits for every host to be done: what comes after the
 // upgrade is wrong where some hosts have not had it.
 func (r *run) withheld(p *play) bool {
-	if r.Plan.Undo != "" || p.Stage != planner.PostUpgrade && p.Stage != playbooks.After {
+	last := []string{planner.PostUpgrade, playbooks.After, planner.Retire} // in their order
+	at := slices.Index(last, p.Stage)
+	if r.Plan.Undo != "" || at < 0 {
 		return false
 	}
 	return slices.ContainsFunc(r.score.plays, func(q *play) bool {
 		open := q.state == tolerated || q.state == limited || q.state == left && (p.Stage == playbooks.After || !r.WithoutDependencies)
-		return open && q.Stage != p.Stage && q.Stage != playbooks.After
+		return open && q.Stage != playbooks.After && !slices.Contains(last[at:], q.Stage)
 	})
 }
 

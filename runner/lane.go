@@ -259,6 +259,11 @@ func (r *run) begin(l *lane, p *play) {
 			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
 		}
 	}
+	if p.Stage == planner.Retire {
+		for _, h := range hosts {
+			a.Values = append(a.Values, event.Value{Host: h, Name: playbooks.RetireFact, JSON: json.RawMessage("true")})
+		}
+	}
 	r.open(l, p, hosts)
 	r.answer(l, a)
 }

@@ -22,6 +22,7 @@ type play struct {
 	blocked   []string   // those of lost that could not leave traffic, and are tried again
 	retried   []string   // those that were tried again
 	began     time.Time
+	over      time.Time // when its last host ended it; zero: that has not been
 	notBefore time.Time // holds the next batch back for a pause
 	reached   int       // the furthest of units that began in this invocation
 }
@@ -82,13 +83,21 @@ func newScore(p *planner.Plan) *score {
 	opening := len(s.nodes) - 1
 	index := map[string]int{} // node of each vertex
 	nodeOf := map[*play]int{}
+	closed := -1 // what comes after the upgrade, before what was replaced goes
 	for _, v := range p.Sequence() {
+		if v.Unit != nil && v.Unit.Kind == planner.KindRetire && closed < 0 {
+			s.deployments(after)
+			after, closed = nil, len(s.nodes)-1
+		}
 		pl := of[v.ID]
 		n, known := nodeOf[pl]
 		if pl == nil || !known {
 			n = len(s.nodes)
 			s.nodes = append(s.nodes, node{play: pl})
-			if opening >= 0 && len(v.After) == 0 {
+			switch {
+			case closed >= 0:
+				s.nodes[n].after = []int{closed}
+			case opening >= 0 && len(v.After) == 0:
 				s.nodes[n].after = []int{opening}
 			}
 			if pl != nil {

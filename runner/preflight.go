@@ -27,7 +27,7 @@ type checkup struct {
 // preflight begins to ask every host that has something left to do whether it answers
 // and is ready.
 func (r *run) preflight(ctx context.Context) error {
-	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting }) {
+	if r.stopping != "" || !slices.ContainsFunc(r.score.plays, func(p *play) bool { return p.state == waiting && !r.keeping(p) }) {
 		return nil
 	}
 	c := &checkup{lane: r.laneOf(preflightBook), answers: map[string][]string{}}
@@ -115,7 +115,8 @@ func (c *checkup) place(p *planner.Plan, e *event.Event) {
 	}
 }
 
-// pending gives the hosts of roles that have something to do in this invocation.
+// pending gives the hosts of roles that have something to do in this invocation, or are
+// asked for the sake of others that have.
 func (r *run) pending(roles []string) []string {
 	var out []string
 	for _, p := range r.score.plays {
@@ -128,7 +129,31 @@ func (r *run) pending(roles []string) []string {
 			}
 		}
 	}
+	for _, name := range roles {
+		for _, h := range r.required(name) {
+			if !slices.Contains(out, h) {
+				out = append(out, h)
+			}
+		}
+	}
 	return out
+}
+
+// required gives the hosts of a role on which something stands whose version is asked for
+// by a service that has something to do, in this plan or in a later one of its route.
+func (r *run) required(role string) []string {
+	begins := func(service string) bool {
+		return slices.ContainsFunc(r.score.plays, func(p *play) bool {
+			return p.state == waiting && slices.ContainsFunc(p.Units, func(u planner.Unit) bool { return u.Holds(service) })
+		})
+	}
+	on := r.Plan.RoleByName(role)
+	for _, service := range on.Services {
+		if slices.ContainsFunc(r.Plan.RequiredOf(service), func(req planner.Required) bool { return req.Hop != "" || begins(req.By) }) {
+			return slices.DeleteFunc(slices.Clone(on.Members), func(h string) bool { return slices.Contains(r.Exclude, h) })
+		}
+	}
+	return nil
 }
 
 // checked takes what the preflight's process tells.

@@ -110,6 +110,7 @@ func (r *run) did(p *play, host string) bool {
 func (r *run) choose() {
 	for _, p := range r.score.plays {
 		p.state, p.lost, p.active, p.batches, p.began, p.reached, p.blocked, p.retried = waiting, nil, nil, nil, time.Time{}, 0, nil, nil
+		p.over = r.done.EndOf(p.Units)
 		if p.members != nil {
 			r.chooseHosts(p)
 		} else if r.done.Units[p.ID].State.Passed() {

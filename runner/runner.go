@@ -80,6 +80,8 @@ type Options struct {
 	// WaitForWindow has the run wait where work may not begin, instead of stopping.
 	WaitForWindow bool
 	Rerun         []string // units that run again though they ended
+	// Retire lets go what is kept after its replacement, whatever its time.
+	Retire bool
 }
 
 // Result is how an invocation ended.
@@ -93,6 +95,7 @@ type Result struct {
 	Narrowed bool     // a selection left something for another time
 	Reason   string   // why it stopped, where no failure says so
 	Waits    string   // the stage that waits for approval
+	Kept     []Kept   // what was replaced and does not go yet, where nothing else holds it
 }
 
 // State is how an invocation ended.

@@ -50,7 +50,7 @@ func (a *assets) fail(rel, format string, args ...any) *source.Problem {
 
 func (a *assets) file(rel string, e fs.DirEntry) {
 	switch rel {
-	case "service.yaml", "service.yml", "pack.yaml":
+	case "service.yaml", "service.yml", PackFile, PackSums:
 		return
 	}
 	if !e.Type().IsRegular() {

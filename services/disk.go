@@ -47,14 +47,14 @@ func (p *parser) disk(f source.Fields) []Need {
 		}
 		first[n.Path] = n.Pos
 		var ok bool
-		if n.Bytes, ok = bytesOf(n.Size); !ok {
+		if n.Bytes, ok = ParseSize(n.Size); !ok {
 			what := strconv.Quote(n.Size)
 			if e.Value.Kind() != source.Scalar {
 				what = e.Value.Kind().String()
 			}
 			hint := "K, M, G and T count in steps of 1024"
 			if near := strings.ToUpper(strings.ReplaceAll(n.Size, " ", "")); near != n.Size {
-				if _, ok := bytesOf(near); ok {
+				if _, ok := ParseSize(near); ok {
 					hint = "did you mean " + near + "?"
 				}
 			}
@@ -87,8 +87,9 @@ func (p *parser) path(n Need) bool {
 
 var sizeForm = regexp.MustCompile(`^([0-9]{1,15}(?:\.[0-9]{1,9})?)([KMGT])(?:i?B)?$`)
 
-// bytesOf reads 500M, 2G, 1.5GiB: units of 1024, whatever stands behind the letter.
-func bytesOf(size string) (int64, bool) {
+// ParseSize reads 500M, 2G, 1.5GiB as bytes: units of 1024, whatever stands behind the
+// letter.
+func ParseSize(size string) (int64, bool) {
 	m := sizeForm.FindStringSubmatch(size)
 	if m == nil {
 		return 0, false

@@ -1,8 +1,6 @@
 package services
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"path"
@@ -12,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/upstep/upstep/archive"
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
 )
@@ -42,7 +41,9 @@ func Load(fsys fs.FS, prefix string, sink *source.Sink) []Service {
 		sink.Errorf(source.Pos{File: prefix}, "no service found").WithHint("write one service per file, NAME.yaml")
 		return []Service{nameOnly("", prefix, NameGuessed)}
 	}
-	return unique(append(out, readAll(fsys, found, sink)...), sink)
+	all := unique(append(out, readAll(fsys, found, sink)...), sink)
+	CheckNeeds(all, sink)
+	return all
 }
 
 // definition is a file that defines a service; pack is the folder of its assets, or "".
@@ -143,10 +144,9 @@ func readOne(fsys fs.FS, d definition, sink *source.Sink) Service {
 	if sink.Failed() {
 		svc.Read = max(svc.Read, InPart)
 	}
-	sum := sha256.Sum256(f.Text)
-	svc.Digest = hex.EncodeToString(sum[:])
+	svc.Digest = archive.Sum(f.Text)
 	if d.pack != "" {
-		svc.Pack = true
+		svc.Pack = readPack(fsys, d.pack, path.Dir(d.shown), &svc, sink)
 		svc.Assets = readAssets(fsys, d.pack, path.Dir(d.shown), sink)
 		svc.Included = included(svc.Assets, path.Dir(d.shown), sink)
 	}

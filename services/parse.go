@@ -14,7 +14,7 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 // keys are the keys of a service in its native form.
 func keys() []string {
-	out := []string{"service_name", "description", "stage", "depends_on", "behind", "version", "disk", "artefacts", "handlers", "vars", "play"}
+	out := []string{"service_name", "description", "stage", "depends_on", "behind", "version", "requires", "disk", "artefacts", "handlers", "vars", "play"}
 	for _, l := range tasks.ListNames() {
 		out = append(out, string(l))
 	}
@@ -77,6 +77,7 @@ func (p *parser) service(f source.Fields) Service {
 	}
 	s.DependsOn = p.dependencies(f)
 	s.Version = p.version(f)
+	s.Requires = p.requires(f)
 	s.Disk = p.disk(f)
 	s.Artefacts = p.artefacts(f)
 	for _, l := range tasks.ListNames() {
@@ -134,7 +135,11 @@ func (p *parser) version(f source.Fields) Version {
 		return Version{}
 	}
 	m := source.ReadFields(v, "version", p.sink, "target", "probe")
-	return Version{Target: m.Required("target"), Pos: m.PosOf("target"), Probe: strings.TrimSpace(m.String("probe"))}
+	out := Version{Target: m.String("target"), Pos: m.PosOf("target"), Probe: strings.TrimSpace(m.String("probe"))}
+	if out.Probe == "" { // one that is only asked for leads nowhere
+		out.Target = m.Required("target")
+	}
+	return out
 }
 
 func (p *parser) vars(f source.Fields) tasks.Vars {

@@ -22,13 +22,14 @@ type Service struct {
 	Version     Version
 	Disk        []Need // in their written order
 	Artefacts   []Artefact
+	Requires    []Requirement
 	Lists       map[tasks.ListName][]tasks.Task
 	Handlers    []tasks.Handler
 	Vars        tasks.Vars
 	Play        []tasks.Keyword
 	Read        Reading
 	Digest      string // SHA-256 of the file that defines it, in hex
-	Pack        bool
+	Pack        *Pack  // nil where no pack.yaml stands beside it
 	Assets      []Asset
 	Included    []string    // handlers that the pack's own files of tasks notify, as written
 	Uses        []tasks.Use // variables that its expressions name, each once

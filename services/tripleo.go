@@ -2,7 +2,6 @@ package services
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/upstep/upstep/source"
 	"github.com/upstep/upstep/tasks"
@@ -38,7 +37,7 @@ func tripleoFields(root source.Node, sink *source.Sink) (source.Fields, bool) {
 		for _, l := range upgradeLists() {
 			if v := at.Get(l); v.Len() > 0 || v.Exists() && v.Kind() != source.List {
 				sink.Warnf(at.PosOf(l), "%s is not carried: what it does is no part of the plan", l).
-					WithHint("move what the upgrade needs of it to one of " + strings.Join(taskKeys(), ", "))
+					WithHint("move what the upgrade needs of it to a list that is, such as preflight_tasks, upgrade_tasks or post_upgrade_tasks")
 			}
 		}
 	}

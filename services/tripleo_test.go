@@ -7,7 +7,7 @@ import (
 )
 
 func TestListsOfATemplateThatAreNotCarriedAreNamed(t *testing.T) {
-	const how = "\n  hint: move what the upgrade needs of it to one of preflight_tasks, drain_tasks, unlink_tasks, upgrade_tasks, health_tasks, restore_tasks, establish_tasks, post_upgrade_tasks, rollback_tasks"
+	const how = "\n  hint: move what the upgrade needs of it to a list that is, such as preflight_tasks, upgrade_tasks or post_upgrade_tasks"
 	all, problems := load(t, map[string]string{"nova.yaml": `outputs:
   role_data:
     value:

@@ -83,7 +83,12 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Windows = windows(f.Get("window"), sink)
 	s.Notify = reader{s.Values(), sink}.notifications(f.Get("notify"))
 	s.Releases = s.releases(f.Get("releases"), sink)
-	s.From, s.To = s.version(f, "from", sink), s.version(f, "to", sink)
+	if v := f.Get("from"); v.Kind() == source.Map {
+		s.Installed = s.installed(v, sink)
+	} else {
+		s.From = s.version(f, "from", sink)
+	}
+	s.To = s.version(f, "to", sink)
 }
 
 // version reads where an upgrade begins or ends, which an input may say.
@@ -95,6 +100,16 @@ func (s *Settings) version(f source.Fields, key string, sink *source.Sink) strin
 		sink.Warnf(f.PosOf(key), "%s says nothing without releases", key).WithHint("declare the jumps that exist under releases:")
 	}
 	return s.Values().Expand(f.String(key), f.PosOf(key), sink)
+}
+
+// installed reads how hosts are asked where an upgrade begins.
+func (s *Settings) installed(v source.Node, sink *source.Sink) *Installed {
+	m := source.ReadFields(v, "from", sink, "probe", "hosts")
+	out := &Installed{Probe: strings.TrimSpace(m.Required("probe")), Hosts: strings.TrimSpace(s.Values().Expand(m.Required("hosts"), m.PosOf("hosts"), sink)), Pos: v.Pos()}
+	if len(s.Releases) == 0 && !s.Partial {
+		sink.Warnf(v.Pos(), "from says nothing without releases").WithHint("declare the jumps that exist under releases:")
+	}
+	return out
 }
 
 // clashes reports inputs and vars of the same name: one would hide the other.
@@ -139,7 +154,7 @@ func (s *Settings) stages(f source.Fields, sink *source.Sink) []Stage {
 			sink.Errorf(it.Pos(), "a stage name of %d bytes is too long for a file name", len(st.Name)).WithHint("use at most " + strconv.Itoa(source.NameLimit))
 		case !stageName.MatchString(st.Name):
 			sink.Errorf(it.Pos(), "stage name %q is not usable as a file name", st.Name).WithHint("use small letters, digits and -, beginning with a letter")
-		case slices.Contains([]string{"rollback", "preflight", "before", "after", "handlers", "roles", "upgrade", "vars", "links", "versions"}, st.Name):
+		case slices.Contains([]string{"rollback", "preflight", "before", "after", "handlers", "roles", "upgrade", "vars", "links", "versions", "retire"}, st.Name):
 			sink.Errorf(it.Pos(), "stage name %q is taken by upstep itself", st.Name).WithHint("choose another name")
 		case slices.ContainsFunc(out, func(o Stage) bool { return o.Name == st.Name }):
 			sink.Errorf(it.Pos(), "duplicate stage %q", st.Name).WithHint("name each stage once")

@@ -40,8 +40,16 @@ type Settings struct {
 	Forks          int               // hosts at once over all roles; 0: Ansible's own setting
 	Windows        []calendar.Window // when work may begin; none: at any time
 	Notify         []Notification
-	Releases       []Release // the jumps between versions that exist, as written
-	From, To       string    // where the upgrade begins and ends; "" where the command says it
+	Releases       []Release  // the jumps between versions that exist, as written
+	Installed      *Installed // how it is asked where the upgrade begins; nil: From says it
+	From, To       string     // where the upgrade begins and ends; "" where the command says it
+}
+
+// Installed is how hosts are asked which release is installed.
+type Installed struct {
+	Probe string // a command; its output is the version
+	Hosts string // inventory pattern
+	Pos   source.Pos
 }
 
 // Stage is a span of the upgrade that an operator may stop after.

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/upstep/upstep/source"
@@ -30,6 +31,7 @@ func (rd reading) task(n source.Node) (p parts) {
 			continue
 		case "tags":
 			p.tags = v
+			t.Migration = t.Migration || tagged(v, MigrationTag)
 			continue
 		case "name":
 			p.name = v
@@ -38,6 +40,10 @@ func (rd reading) task(n source.Node) (p parts) {
 		case "run_once":
 			on, known := source.ParseBool(v.Text())
 			t.Once = t.Once || on || !known // an expression may be true
+			t.Migration = t.Migration || t.Once
+		case "ignore_errors":
+			on, known := source.ParseBool(v.Text())
+			t.Ignores = t.Ignores || on || !known
 		case "throttle":
 			t.Throttle = t.Throttle || v.Text() != "0"
 		case "register":
@@ -65,6 +71,13 @@ func (rd reading) task(n source.Node) (p parts) {
 	}
 	rd.needsBlock(p)
 	return p
+}
+
+// tagged tells whether tags, a word, words with commas or a list of them, have one.
+func tagged(tags source.Node, tag string) bool {
+	return slices.ContainsFunc(scalars(tags), func(v source.Node) bool {
+		return slices.ContainsFunc(strings.Split(v.Text(), ","), func(w string) bool { return strings.TrimSpace(w) == tag })
+	})
 }
 
 // needsBlock reports rescue and always that stand beside no task, which Ansible refuses.

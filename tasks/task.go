@@ -13,6 +13,7 @@ type ListName string
 const (
 	Preflight   ListName = "preflight_tasks"
 	Drain       ListName = "drain_tasks"
+	Backup      ListName = "backup_tasks"
 	Upgrade     ListName = "upgrade_tasks"
 	Health      ListName = "health_tasks"
 	Restore     ListName = "restore_tasks"
@@ -20,6 +21,13 @@ const (
 	Establish   ListName = "establish_tasks"
 	Rollback    ListName = "rollback_tasks"
 	PostUpgrade ListName = "post_upgrade_tasks"
+	// The phases of a service whose role is replaced.
+	Deploy  ListName = "deploy_tasks"
+	Carry   ListName = "carry_tasks"
+	Verify  ListName = "verify_tasks"
+	CutOver ListName = "cut_over_tasks"
+	CutBack ListName = "cut_back_tasks"
+	Retire  ListName = "retire_tasks"
 )
 
 // Deployment is how the tasks of a deployment are named, which are a play of their own.
@@ -27,7 +35,9 @@ const Deployment ListName = "tasks"
 
 // ListNames gives every task list, in the order in which they come in an upgrade.
 func ListNames() []ListName {
-	return []ListName{Preflight, Drain, Unlink, Upgrade, Health, Restore, Establish, PostUpgrade, Rollback}
+	return []ListName{
+		Preflight, Drain, Unlink, Backup, Upgrade, Deploy, Carry, Verify, Health, Restore, Establish, CutOver, PostUpgrade, Retire, Rollback, CutBack,
+	}
 }
 
 // Stepped tells whether the tasks of a list belong to steps.
@@ -35,6 +45,9 @@ func (l ListName) Stepped() bool { return l == Upgrade || l == Rollback || l == 
 
 // PostUpgradeTag marks rollback tasks that undo what post_upgrade_tasks did.
 const PostUpgradeTag = "post_upgrade"
+
+// MigrationTag marks upgrade tasks that change a schema and have no run_once.
+const MigrationTag = "migration"
 
 // Task is one element of a task list in the steps it belongs to. A block whose inner
 // tasks name different steps becomes a Task for each, with the same Index.
@@ -48,7 +61,9 @@ type Task struct {
 	Text      string
 	Notifies  []source.Mark // places in Text of the handlers it names, ascending
 	Once      bool          // has run_once
+	Migration bool          // changes a schema, by its tag or because it has run_once
 	Throttle  bool
+	Ignores   bool // has ignore_errors
 	Bootstrap bool // hangs on upstep_bootstrap
 	Registers []string
 	SetsFacts []string

@@ -48,6 +48,7 @@ type app struct {
 	warnings       int                                 // shown so far
 	problems       source.Problems                     // warnings of the plan
 	hosts          *roles.Inventory                    // as it was read last
+	ansibleOptions []string                            // of run, for whatever asks the hosts before
 	sums           map[string]string                   // SHA-256 of artefacts that were read
 	launcher       string                              // of the bundle, through which commands are typed; "": they are not
 	keyFolder      string                              // of the keys that bundles must be signed by; "": the system's
@@ -199,7 +200,7 @@ where services stand, into one ordered plan, and emits it as Ansible playbooks.`
 	f.StringArrayVar(&a.set, "set", nil, "value of an input, as name=value; may be repeated")
 	f.StringArrayVar(&a.inputs, "inputs", nil, "YAML file of inputs; may be repeated")
 	root.AddCommand(a.validateCommand(), a.planCommand(), a.emitCommand(), a.runCommand(), a.rollbackCommand(), a.explainCommand(), a.graphCommand(), a.releasesCommand(), a.versionCommand(), a.completionCommand())
-	root.AddCommand(a.importCommand(), a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.notifyCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand(), a.bundleCommand())
+	root.AddCommand(a.importCommand(), a.packCommand(), a.bundleCommand(), a.statusCommand(), a.historyCommand(), a.cancelCommand(), a.approveCommand(), a.notifyCommand(), a.skipCommand(), a.unlockCommand(), a.pruneCommand())
 	wordFlags(root)
 	return root
 }

@@ -56,6 +56,11 @@ func (a *app) choose(f runFlags, plan *planner.Plan) (runner.Selection, error) {
 	check("--service", s.Services, services)
 	check("--step", numbers, steps)
 	check("--rerun", f.Rerun, units)
+	for _, name := range s.Roles { // a role that is replaced and the one that takes over go together
+		if old, taking, ok := plan.Instances(name); ok {
+			s.Roles = append(slices.Clip(s.Roles), old.Name, taking.Name)
+		}
+	}
 	s.Hosts = a.matching("--limit", f.limit, plan, &wrong)
 	s.Exclude = a.matching("--exclude", f.exclude, plan, &wrong)
 	if len(wrong) > 0 {

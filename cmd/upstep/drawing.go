@@ -34,7 +34,7 @@ func drawingOf(p *planner.Plan) drawing {
 	d := drawing{name: p.Name}
 	ids := map[string]string{}
 	var last []string // units that the next barrier waits for
-	nodeOf := func(u planner.Unit, first, chained bool) node {
+	nodeOf := func(u planner.Unit, first, chained, sameRole bool) node {
 		id := fmt.Sprintf("u%d", len(ids)+1)
 		ids[u.ID] = id
 		for _, a := range u.After {
@@ -45,12 +45,13 @@ func drawingOf(p *planner.Plan) drawing {
 		if first && len(last) > 0 {
 			d.arrows = append(d.arrows, arrow{from: last[len(last)-1], to: id, barrier: true})
 		}
-		return node{id, label(u, chained)}
+		return node{id, label(u, chained, sameRole)}
 	}
 	level := func(title string, units []planner.Unit, chain bool) box {
 		b := box{title: title}
+		sameRole := len(rolesOf(units)) == 1
 		for i, u := range units {
-			n := nodeOf(u, i == 0, chain)
+			n := nodeOf(u, i == 0, chain, sameRole)
 			if chain && i > 0 {
 				d.arrows = append(d.arrows, arrow{from: b.units[i-1].id, to: n.id})
 			}
@@ -74,7 +75,14 @@ func drawingOf(p *planner.Plan) drawing {
 				wave.inner = append(wave.inner, level("health", w.Health, false))
 			}
 			for _, t := range w.Tracks {
-				wave.inner = append(wave.inner, level("batches of "+t.Role, t.Parts, true))
+				title := "batches of " + t.Role
+				switch {
+				case s.Name == planner.Retire:
+					title = "retirement of " + t.Role
+				case p.Replaced(t):
+					title = "replacement of " + t.Role
+				}
+				wave.inner = append(wave.inner, level(title, t.Parts, true))
 			}
 			stage.inner = append(stage.inner, wave)
 		}
@@ -86,7 +94,7 @@ func drawingOf(p *planner.Plan) drawing {
 }
 
 // label names a unit by its role, or within a track by its part.
-func label(u planner.Unit, part bool) string {
+func label(u planner.Unit, part, sameRole bool) string {
 	var services []string
 	for _, s := range u.Segments {
 		services = append(services, s.Service)
@@ -94,8 +102,11 @@ func label(u planner.Unit, part bool) string {
 	name := u.ID[strings.LastIndexByte(u.ID, '/')+1:]
 	if part {
 		name = string(u.Kind)
-		if u.Kind == planner.KindStep {
+		switch {
+		case u.Kind == planner.KindStep:
 			name += fmt.Sprintf(" %d", u.Step)
+		case !sameRole:
+			name = strings.ReplaceAll(name, "_", " ") + " " + u.Role
 		}
 	}
 	return name + "\n" + shortened(services, 4)

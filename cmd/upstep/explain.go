@@ -68,6 +68,9 @@ func (a *app) explanation(x *planner.Explanation) {
 	if x.Description != "" {
 		a.printf("%s\n", strings.TrimSpace(x.Description))
 	}
+	if x.PackVersion != "" {
+		a.printf("pack version %s\n", x.PackVersion)
+	}
 	for _, s := range x.Standings {
 		a.printf("\non role %s (%s)%s\n", s.Role, at(s.Place), hostList(s.Hosts))
 		a.printf("  %s: %s\n", standing(s.Stage, s.From, s.Wave), s.Why)
@@ -102,6 +105,13 @@ func (a *app) preflightOf(x *planner.Explanation) {
 			a.printf("; preflight asks what is installed: %s", strings.TrimSpace(x.Probe))
 		}
 		a.printf("\n")
+	}
+	for _, r := range x.Requires {
+		hop := ""
+		if r.Hop != "" {
+			hop = ", for the hop " + r.Hop
+		}
+		a.printf("\nrequires %s %s%s (%s)\n", r.Service, &r, hop, at(r.Place))
 	}
 	if len(x.Disk) > 0 {
 		a.printf("\nneeds on its hosts: %s\n", roomText(x.Disk))
@@ -171,7 +181,7 @@ func kindText(d planner.Dependency) string {
 	case "upgraded":
 		text = "until its upgrade has ended: a later wave"
 	case "rolling":
-		text = "until its upgrade has ended, for one of the two is on a rolling role"
+		text = "until its upgrade has ended, for one of the two is on a rolling or replaced role"
 	case "stage":
 		text = "it has ended with an earlier stage"
 	case "ignored":

@@ -17,6 +17,12 @@ func (a *app) roleExplanation(x *planner.RoleExplanation) {
 	if x.Rolling != nil {
 		a.rolling(x.Rolling)
 	}
+	if x.Replace != nil {
+		a.printf("  replaced: the hosts of %s take over; its own %s\n", x.Replace.By, keepText(x.Replace))
+	}
+	if x.Replaces != "" {
+		a.printf("  its hosts take over from those of %s\n", x.Replaces)
+	}
 	if len(x.Room) > 0 {
 		a.printf("  room needed: %s\n", roomText(x.Room))
 	}

@@ -130,13 +130,13 @@ func (a *app) history(ctx context.Context, j *journal.Journal, limit int) error 
 	}
 	return a.result(list, func() {
 		t := newTable()
-		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed"})
+		t.AppendRow(table.Row{"run", "state", "began", "took", "by", "units", "failed", "plan"})
 		for _, r := range list {
 			state := r.State
 			if r.Undo != "" {
 				state += ", takes back " + r.Undo
 			}
-			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), took(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed})
+			t.AppendRow(table.Row{r.Run, state, r.Began.Local().Format("2006-01-02 15:04"), took(r.Seconds), r.By.User, fmt.Sprintf("%d/%d", r.Done, r.Units), r.Failed, r.Plan})
 		}
 		a.printTable(t)
 	})

@@ -45,14 +45,18 @@ func (a *app) planTable(p *planner.Plan, window string) {
 	}
 	number := 0
 	for _, s := range p.Stages {
+		if s.Name == planner.Retire {
+			a.afterLines(p)
+		}
 		if len(s.Waves) > 0 {
 			number++
 			a.stageTable(p, number, s)
 		}
 	}
-	for _, d := range p.After {
-		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
+	if !slices.ContainsFunc(p.Stages, func(s planner.Stage) bool { return s.Name == planner.Retire }) {
+		a.afterLines(p)
 	}
+	a.migrationsTable(p)
 	a.rolesTable(p)
 	a.notes("ignored", p.Ignored)
 	a.notes("to know", p.Notes)
@@ -65,6 +69,12 @@ func (a *app) planTable(p *planner.Plan, window string) {
 	if p.Undo != "" {
 		a.printf("\nnext: upstep rollback %s%s\n", p.Undo, a.sameFlags())
 		return
+	}
+}
+
+func (a *app) afterLines(p *planner.Plan) {
+	for _, d := range p.After {
+		a.printf("\nafter: %s, on %s\n", d.Name, d.Hosts)
 	}
 }
 
@@ -107,6 +117,11 @@ func preflightParts(p *planner.Plan) []string {
 	if len(versions) > 0 {
 		out = append(out, "versions on "+strings.Join(versions, ", "))
 	}
+	for i := range p.Services {
+		for _, r := range p.Services[i].Requires {
+			out = append(out, requirementText(&r, p.Services[i].Name))
+		}
+	}
 	if p.AllowDowngrade {
 		out = append(out, "downgrades allowed")
 	}
@@ -114,6 +129,15 @@ func preflightParts(p *planner.Plan) []string {
 		out = append(out, "room on "+strings.Join(room, ", "))
 	}
 	return out
+}
+
+// requirementText says what a service requires of another's version, and for which hop.
+func requirementText(r *planner.Requirement, by string) string {
+	text := fmt.Sprintf("%s %s for %s", r.Service, r, by)
+	if r.Hop != "" {
+		text += " from " + r.Hop
+	}
+	return text
 }
 
 func leftOut(n int) string {
@@ -254,7 +278,16 @@ func (a *app) stageTable(p *planner.Plan, number int, s planner.Stage) {
 			row("health", strings.Join(rolesOf(w.Health), " | "))
 		}
 		for _, tr := range w.Tracks {
-			row("rolling", trackLine(p, tr))
+			switch {
+			case !p.Replaced(tr):
+				row("rolling", trackLine(p, tr))
+			case s.Name == planner.Retire:
+				row("retired", retireLine(p, tr))
+			default:
+				for i, line := range replaceLines(p, tr) {
+					row(map[bool]string{true: "replaced"}[i == 0], line)
+				}
+			}
 		}
 	}
 	a.printTable(t)
@@ -273,6 +306,8 @@ func (a *app) stepLine(p *planner.Plan, st planner.Step) string {
 		}
 		b.WriteString(u.ID[strings.LastIndexByte(u.ID, '/')+1:])
 		switch {
+		case u.Backup:
+			b.WriteString(" (backup)")
 		case u.Once:
 			b.WriteString(" (once)")
 		case p.HostsKnown && i == slices.IndexFunc(st.Units, func(o planner.Unit) bool { return o.Role == u.Role }):
@@ -280,6 +315,24 @@ func (a *app) stepLine(p *planner.Plan, st planner.Step) string {
 		}
 	}
 	return b.String()
+}
+
+// migrationsTable shows what changes a schema, which nobody wants to overlook.
+func (a *app) migrationsTable(p *planner.Plan) {
+	list := p.Migrations()
+	if len(list) == 0 {
+		return
+	}
+	a.printf("\nmigrations\n")
+	t := newTable()
+	for _, m := range list {
+		how := "no backup_tasks"
+		if m.Backup != "" {
+			how = "backup in " + m.Backup
+		}
+		t.AppendRow(table.Row{m.Unit, m.Service + ": " + m.Name, how, at(m.Place)})
+	}
+	a.printTable(t)
 }
 
 func trackLine(p *planner.Plan, tr planner.Track) string {

@@ -83,7 +83,7 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	whole := false
 	w.Settings = a.readSettings(given, sink)
 	vals := w.Settings.Values()
-	hops, err := a.hops(&w.Settings, sink)
+	hops, err := a.hops(ctx, &w.Settings, sink)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,10 +105,16 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	if dir == "" {
 		dir = "services"
 		if _, err := os.Stat(a.path(dir)); errors.Is(err, fs.ErrNotExist) && len(w.Settings.Releases) > 0 {
+			if sink.Failed() {
+				return nil, sink, nil // what is wrong tells more
+			}
 			return nil, nil, usageError{errors.New("upgrade.yaml declares releases: from which to which?"), "give --from VERSION and --to VERSION; upstep releases" + a.sameFolder() + " shows them"}
 		}
 	}
 	w.Services = services.Load(os.DirFS(a.path(dir)), filepath.ToSlash(dir), sink)
+	values := a.values(sink)
+	values.Give(w.Services, sink)
+	values.Unknown(sink)
 	w.Sources = a.digests(w)
 	worlds := []planner.World{w}
 	a.checkArtefacts(worlds, sink)
@@ -270,9 +276,23 @@ func (a *app) digests(w planner.World) []planner.Source {
 			seen[s.Pos.File] = true
 			out = append(out, planner.Source{File: s.Pos.File, SHA256: s.Digest})
 		}
+		if s.Pack != nil {
+			out = append(out, planner.Source{File: s.Pack.Pos.File, SHA256: s.Pack.Digest})
+			if s.Pack.ValuesFile != "" {
+				out = append(out, planner.Source{File: s.Pack.ValuesFile, SHA256: s.Pack.ValuesDigest})
+			}
+		}
 	}
 	return out
 }
+
+// values reads what the project gives the parameters of its packs.
+func (a *app) values(sink *source.Sink) *services.Values {
+	return services.ReadValues(os.DirFS(a.path(valuesFolder)), valuesFolder, sink)
+}
+
+// valuesFolder holds the values of packs' parameters, NAME.yaml for each.
+const valuesFolder = "parameters"
 
 // show prints problems: what is wrong, where, and how to mend it.
 func (a *app) show(problems source.Problems) {

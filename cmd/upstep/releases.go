@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -23,9 +25,9 @@ blocked and why, and, with --from, which versions can be reached and over which.
 With --output json there is a matrix for CI: every hop that may be taken.`,
 		Example: "  upstep releases\n  upstep releases --from 3.4.2\n  upstep releases --output json | jq -c .matrix",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.releases() },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.releases(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&a.from, "from", "", "`VERSION` that is installed")
+	cmd.Flags().StringVar(&a.from, "from", "", "`VERSION` that is installed; installed: ask the hosts")
 	a.outputFlag(cmd)
 	return cmd
 }
@@ -49,7 +51,7 @@ type releasesView struct {
 	} `json:"matrix"`
 }
 
-func (a *app) releases() error {
+func (a *app) releases(ctx context.Context) error {
 	if err := a.needFolder(); err != nil {
 		return err
 	}
@@ -68,9 +70,11 @@ func (a *app) releases() error {
 	if len(s.Releases) == 0 {
 		return usageError{errors.New("upgrade.yaml declares no releases"), "declare the jumps that exist under releases: [{from: VERSION, to: VERSION, services: FOLDER}]"}
 	}
-	v := releasesView{From: a.from}
-	if v.From == "" {
-		v.From = s.From
+	v := releasesView{From: cmp.Or(a.from, s.From)}
+	if v.From == installed {
+		if v.From, err = a.installedRelease(ctx, &s, g.Versions()); err != nil {
+			return err
+		}
 	}
 	v.Matrix.Include = []releaseView{}
 	for _, r := range s.Releases {

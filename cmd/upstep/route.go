@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,21 +22,16 @@ import (
 
 // routeFlags says from which release to which.
 func (a *app) routeFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.from, "from", "", "`VERSION` from which the upgrade leads, over the releases of upgrade.yaml")
+	cmd.Flags().StringVar(&a.from, "from", "", "`VERSION` from which the upgrade leads, over the releases of upgrade.yaml; installed: ask the hosts")
 	cmd.Flags().StringVar(&a.to, "to", "", "`VERSION` to which the upgrade leads")
 }
 
 // hops gives the releases that the upgrade leads over; none where it is not told from
 // which version to which.
-func (a *app) hops(s *settings.Settings, sink *source.Sink) ([]settings.Release, error) {
+func (a *app) hops(ctx context.Context, s *settings.Settings, sink *source.Sink) ([]settings.Release, error) {
 	g := route.New(s.Releases, sink)
-	from, to := s.From, s.To
-	if a.from != "" {
-		from = a.from
-	}
-	if a.to != "" {
-		to = a.to
-	}
+	from, to := cmp.Or(a.from, s.From), cmp.Or(a.to, s.To)
+	ask := from == installed || from == "" && s.Installed != nil
 	switch {
 	case from == "" && to == "":
 		return nil, nil
@@ -44,10 +41,22 @@ func (a *app) hops(s *settings.Settings, sink *source.Sink) ([]settings.Release,
 		return nil, nil
 	case a.services != "":
 		return nil, usageError{errors.New("--services and a route contradict each other: each release has a folder of its own"), "leave out --services, or --from and --to"}
-	case from == "":
+	case from == "" && !ask:
 		return nil, usageError{fmt.Errorf("from which version to %s?", to), "give --from VERSION"}
 	case to == "":
 		return nil, usageError{fmt.Errorf("from %s to which version?", from), "give --to VERSION"}
+	}
+	if ask {
+		if sink.Failed() {
+			return nil, nil // no host is asked for the sake of what has problems
+		}
+		var err error
+		if from, err = a.installedRelease(ctx, s, g.Versions()); err != nil {
+			return nil, err
+		}
+		if from == to {
+			return nil, codeError{fmt.Errorf("nothing to do: the hosts stand at %s", to), exitDone}
+		}
 	}
 	r, err := g.Find(from, to)
 	if wrong, is := errors.AsType[*route.Error](err); is {
@@ -74,13 +83,16 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 			}
 		}
 	}
+	values := a.values(sink)
 	for i, h := range hops {
 		w := base
 		w.Services = services.Load(os.DirFS(a.path(h.Services)), h.Services, sink)
+		values.Give(w.Services, sink)
 		w.Hop = &planner.Hop{From: h.From, To: h.To, Number: i + 1, Of: len(hops), Notes: h.Notes}
 		note(w.Services)
 		out = append(out, w)
 	}
+	values.Unknown(sink)
 	for _, r := range base.Settings.Releases { // the roles name services that only other releases have
 		if !slices.ContainsFunc(hops, func(h settings.Release) bool { return h.Services == r.Services }) {
 			note(services.Load(os.DirFS(a.path(r.Services)), r.Services, &source.Sink{}))
@@ -98,29 +110,8 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 		}
 		out[i].Sources = a.digests(out[i])
 	}
-	askForRoom(out)
+	planner.AskAhead(out, sink)
 	return out
-}
-
-// askForRoom has each hop ask for the room that later ones need, too: what a host lacks
-// for the last hop is told before the first.
-func askForRoom(hops []planner.World) {
-	later := map[string][]services.Need{}
-	for _, hop := range slices.Backward(hops) {
-		for s := range hop.Services {
-			svc := &hop.Services[s]
-			all := slices.Clone(svc.Disk)
-			for _, need := range later[svc.Name] {
-				switch at := slices.IndexFunc(all, func(n services.Need) bool { return n.Path == need.Path }); {
-				case at < 0:
-					all = append(all, need)
-				case all[at].Bytes < need.Bytes:
-					all[at] = need
-				}
-			}
-			svc.Disk, later[svc.Name] = all, all
-		}
-	}
 }
 
 // single refuses a route where a command takes one plan.

@@ -66,6 +66,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 			return noArgs(cmd, args[:at])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.ansibleOptions = f.ansibleOptions
 			return a.runRoute(cmd.Context(), f)
 		},
 	}
@@ -85,6 +86,7 @@ Ctrl-C once: nothing more begins, and what is at work ends. Twice: it is ended.`
 	fl.BoolVar(&f.diff, "diff", false, "show how files change")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "after a failure begin what does not depend on it")
 	fl.IntVar(&f.Percentage, "percentage", 0, "share of a rolling role's hosts to take now, instead of the role's own")
+	fl.BoolVar(&f.Retire, "retire", false, "take away now what was replaced and is kept; it cannot be cut back to then")
 	a.routeFlags(cmd)
 	a.downgradeFlag(cmd)
 	fl.BoolVarP(&f.Yes, "yes", "y", false, "approve every stage that asks")

@@ -216,6 +216,7 @@ func (o *outcome) next() string {
 		{f.diff, "--diff"},
 		{f.KeepGoing, "--keep-going"},
 		{f.Yes, "--yes"},
+		{f.Retire || untilTold(o.result.Kept), "--retire"},
 		{f.pauseAfter != "", "--pause-after " + f.pauseAfter},
 		{f.WaitForWindow, "--wait-for-window"},
 		{f.ignoreWindow, "--ignore-window"},
@@ -264,6 +265,7 @@ type resultLine struct {
 	Ended        []string         `json:"ended"`
 	Open         []string         `json:"open"`
 	OutOfTraffic []away           `json:"out_of_traffic"`
+	Replaced     []replacedStatus `json:"replaced,omitempty"`
 	LeftAlone    []leftAlone      `json:"left_alone,omitempty"`
 	Seconds      float64          `json:"seconds"`
 	Next         string           `json:"next,omitempty"`
@@ -305,7 +307,7 @@ func (o *outcome) line() resultLine {
 	}
 	r := resultLine{
 		"result", time.Now(), o.run, state, message, o.result.Reason, o.result.Failures, o.unchanged(), o.result.Ended, o.result.Open,
-		o.standing, o.alone(), o.seconds(), "", o.code,
+		o.standing, o.replaced(), o.alone(), o.seconds(), "", o.code,
 	}
 	if o.over && (o.result.State != runner.Done || o.code != exitDone) {
 		r.Next = o.next()

@@ -54,6 +54,7 @@ type runStatus struct {
 	Opens        time.Time          `json:"waits_for_window,omitzero"`    // when it opens
 	Units        map[string]int     `json:"units"`                        // how many are in which state
 	OutOfTraffic []hostStatus       `json:"out_of_traffic"`
+	Replaced     []replacedStatus   `json:"replaced,omitempty"`
 	Before       []unitStatus       `json:"before,omitempty"`
 	Stages       []stageStatus      `json:"stages"`
 	After        []unitStatus       `json:"after,omitempty"`
@@ -136,6 +137,7 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 		Units: map[string]int{}, OutOfTraffic: []hostStatus{}, Failures: []runner.Failure{}, Skips: acc.done.Skips,
 	}
 	s.stages(acc)
+	s.Replaced = replacements(acc.plan, acc.done)
 	if s.State == stateUnchecked {
 		if s.Failures, err = preflightFailures(ctx, j, r.ID); err != nil {
 			return nil, err
@@ -154,6 +156,9 @@ func (a *app) status(ctx context.Context, j *journal.Journal, run string) (*runS
 func (a *app) next(s *runStatus, acc *account) []string {
 	approve := a.asTyped("upstep approve " + string(s.Run) + " " + shellWord(s.Waits) + a.sameFolder())
 	run := a.goOn(acc)
+	if s.State == stateStopped && slices.ContainsFunc(s.Replaced, func(r replacedStatus) bool { return r.UntilTold }) && s.only(planner.Retire) {
+		run += " --retire"
+	}
 	switch {
 	case s.State == stateWaiting && s.Opens.IsZero():
 		return []string{approve}
@@ -218,6 +223,9 @@ func (s *runStatus) stages(acc *account) {
 // track says where the hosts of a rolling role stand.
 func (s *runStatus) track(acc *account, t planner.Track, parts []unitStatus) trackStatus {
 	out := trackStatus{Role: t.Role, State: together(parts), Hosts: []hostStatus{}, Parts: parts}
+	if acc.plan.Replaced(t) {
+		return out // its hosts leave traffic for good
+	}
 	for _, h := range acc.done.Standings(acc.plan, t) {
 		host := hostStatus{HostStanding: h}
 		host.AtWork = acc.owner != nil && slices.ContainsFunc(t.Parts, func(u planner.Unit) bool {

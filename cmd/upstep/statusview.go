@@ -9,6 +9,7 @@ import (
 
 	"github.com/upstep/upstep/calendar"
 	"github.com/upstep/upstep/journal"
+	"github.com/upstep/upstep/planner"
 )
 
 // width is what status keeps within: a terminal of 80 columns.
@@ -32,6 +33,7 @@ func (a *app) statusTable(s *runStatus, hosts bool) {
 		a.paragraph("  ", "may still be at work: "+strings.Join(s.AtWork, ", ")+"; the next run takes it over")
 	}
 	a.notServing(s.OutOfTraffic, hosts)
+	a.replacedStatus(s.Replaced)
 	a.deployments("before", s.Before)
 	number := 0
 	for _, st := range s.Stages {
@@ -191,7 +193,14 @@ func (a *app) stageStatus(number int, st stageStatus, hosts bool) {
 		}
 		rows = append(rows, unitRows(wave+"health", w.Health)...)
 		for _, t := range w.Tracks {
-			rows = append(rows, trackRows(wave+"rolling", t, hosts)...)
+			switch {
+			case len(t.Hosts) > 0:
+				rows = append(rows, trackRows(wave+"rolling", t, hosts)...)
+			case st.Name == planner.Retire:
+				rows = append(rows, phaseRows(wave+"retired", t)...)
+			default:
+				rows = append(rows, phaseRows(wave+"replaced", t)...)
+			}
 		}
 	}
 	a.rows(rows)

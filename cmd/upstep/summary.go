@@ -49,6 +49,12 @@ func (o *outcome) summary(w io.Writer) {
 			say("\n")
 		}
 	}
+	for i, r := range o.replaced() {
+		if i == 0 {
+			say("\nreplaced:\n")
+		}
+		say("%s", paragraph("  ", r.text(time.Now())))
+	}
 	res := o.result
 	ended, took := len(res.Ended), duration(o.seconds())
 	switch {
@@ -87,7 +93,7 @@ func (o *outcome) summary(w io.Writer) {
 		}
 		next(" mend it, then "+then, "")
 	default:
-		next("", o.first)
+		next(keptText(res.Kept, time.Now()), o.first)
 	}
 }
 
