@@ -26,7 +26,8 @@ func sample(t *testing.T) Content {
 	write(t, project, map[string]string{"payload/app.tar": "the app\n", "ansible.cfg": "[defaults]\n"})
 	plan := &planner.Plan{
 		Format: planner.Format, Name: "shop", Ordering: "barrier",
-		Roles:    []planner.Role{{Name: "Web", Hosts: "web"}, {Name: "Db", Hosts: "db-1"}, {Name: "All", Hosts: "all"}},
+		Roles:    []planner.Role{{Name: "Web", Hosts: "web"}},
+		Before:   []planner.Deployment{{Hosts: "db-1"}, {Hosts: "all"}},
 		Services: []planner.Service{{Name: "app", Artefacts: []planner.Artefact{{File: "payload/app.tar", SHA256: archive.Sum([]byte("the app\n"))}}}},
 	}
 	return Content{
@@ -301,6 +302,21 @@ all:
 	require.Equal(t, &PatternError{[]string{"web:!db-1", "web[0]"}}, err)
 }
 
+func TestAPlanForTheMachineItselfKnowsItWhereRolesShareIt(t *testing.T) {
+	c := sample(t)
+	plan := c.Route.Hops[0]
+	plan.Roles = append(plan.Roles, planner.Role{Name: "Db", Hosts: "db-1"})
+	_, err := Build(t.Context(), c, filepath.Join(t.TempDir(), "b"))
+	var shared *SharedError
+	require.ErrorAs(t, err, &shared)
+	require.Equal(t, []string{"Web", "Db"}, shared.Roles)
+	plan.HostsKnown = true
+	plan.Roles[0].Members, plan.Roles[1].Members = []string{"localhost"}, []string{"localhost"}
+	dir, m := built(t, c)
+	require.Equal(t, Itself, m.Inventory)
+	require.Equal(t, shared.Inventory, string(content(t, filepath.Join(dir, "project/inventory/hosts.yml"))))
+}
+
 func TestAnInventoryTravelsWithItsVariables(t *testing.T) {
 	site := t.TempDir()
 	write(t, site, map[string]string{"hosts.ini": "w1\n", "group_vars/all.yml": "a: 1\n", "unrelated": ""})
@@ -316,6 +332,7 @@ func TestAnInventoryTravelsWithItsVariables(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "project/inventory/unrelated"))
 	c = sample(t)
 	c.Route.Hops[0].HostsKnown = true
+	c.Route.Hops[0].Roles[0].Members = []string{"web1"}
 	dir, m = built(t, c)
 	require.Equal(t, Site, m.Inventory)
 	require.NoDirExists(t, filepath.Join(dir, "project/inventory"))

@@ -47,8 +47,8 @@ func (e *ArtefactError) Hint() string {
 }
 
 // Build writes the bundle to a new folder, as it will be unpacked, and gives what it is.
-// Input that cannot travel is a *BinaryError, *PatternError, *ArtefactError or
-// *PlaceError; it says nothing of other errors than those of the system.
+// Input that cannot travel is a *BinaryError, *PatternError, *SharedError, *ArtefactError
+// or *PlaceError; it says nothing of other errors than those of the system.
 func Build(ctx context.Context, c Content, dir string) (*Manifest, error) {
 	arch, err := inspect(c.Binary)
 	if err != nil {
@@ -268,7 +268,7 @@ func (s *stage) inventory(c Content) (Inventory, error) {
 	switch {
 	case c.Inventory != "":
 		return Included, s.given(c.Inventory)
-	case c.Route.Hops[0].HostsKnown:
+	case c.Route.Hops[0].HostsKnown && !onlyItself(c.Route):
 		return Site, s.err
 	}
 	text, err := itself(c.Route)

@@ -241,6 +241,7 @@ func packagesOf(ctx context.Context, c *bundle.Content, f bundleFlags, work stri
 func unbundled(err error) error {
 	var binary *bundle.BinaryError
 	var pattern *bundle.PatternError
+	var shared *bundle.SharedError
 	var place *bundle.PlaceError
 	var packages *bundle.PackagesError
 	var artefact *bundle.ArtefactError
@@ -249,6 +250,8 @@ func unbundled(err error) error {
 		return usageError{err, binary.Hint()}
 	case errors.As(err, &pattern):
 		return usageError{err, pattern.Hint()}
+	case errors.As(err, &shared):
+		return usageError{err, shared.Hint()}
 	case errors.As(err, &place):
 		return usageError{err, "only regular files below the project travel"}
 	case errors.As(err, &packages):
