@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -150,7 +149,7 @@ func (s *Store) putInPlace(what string, all []incoming, values *services.Values,
 			d.Kept = path.Join(s.Shown, m.Keep)
 		}
 		if text, brought := bring[in.Name]; brought {
-			files[filepath.Join(s.ValuesDir, in.Name+".yaml")] = text
+			files[in.Name] = text
 			d.Values = true
 		}
 		done = append(done, d)
