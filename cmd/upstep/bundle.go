@@ -83,7 +83,7 @@ func (a *app) bundle(ctx context.Context, file string, f bundleFlags) error {
 	if info, err := os.Stat(f.out); err == nil && !info.Mode().IsRegular() {
 		return usageError{fmt.Errorf("%s is no regular file", f.out), "-o names the file to write"}
 	}
-	c, err := a.content(file, f)
+	c, err := a.content(ctx, file, f)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (a *app) bundle(ctx context.Context, file string, f bundleFlags) error {
 
 // content gathers what a bundle is made of: the tree that the plan stands in must be as it
 // was emitted, and the artefacts as they were planned.
-func (a *app) content(file string, f bundleFlags) (bundle.Content, error) {
+func (a *app) content(ctx context.Context, file string, f bundleFlags) (bundle.Content, error) {
 	var c bundle.Content
 	text, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
@@ -155,6 +155,11 @@ func (a *app) content(file string, f bundleFlags) (bundle.Content, error) {
 	}
 	if c.Inventory, err = a.bundledInventory(); err != nil {
 		return c, err
+	}
+	if c.Inventory != "" {
+		if err := a.fitting(ctx, text); err != nil {
+			return c, err
+		}
 	}
 	if _, err := os.Stat(a.path("ansible.cfg")); err == nil { // it counts for every run of the project
 		c.More = append([]string{"ansible.cfg"}, c.More...)
@@ -219,6 +224,28 @@ func (a *app) bundledInventory() (string, error) {
 		return "", usageError{fmt.Errorf("inventory %s: %w", a.inventory[0], err), "-i names the file or folder that travels"}
 	}
 	return path, nil
+}
+
+// fitting refuses an inventory whose hosts are not those of the plan. One that only the
+// site can read is told of.
+func (a *app) fitting(ctx context.Context, text []byte) error {
+	if _, err := a.readInventory(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.errorf("upstep: warning: nobody knows whether the hosts of the inventory are those of the plan: %v\n  hint: the run compares them before anything begins\n", err)
+		return nil
+	}
+	r, err := planner.DecodeRoute(text) // a copy of its own: the bundle carries the plan as it was reviewed
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Hops {
+		if err := a.bind(ctx, p, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // packagesOf gets the packages of Ansible, where they are asked for.
