@@ -98,17 +98,20 @@ func (p Progress) retired(plan *planner.Plan, role string, r *Replacement) {
 		if s.Name != planner.Retire {
 			continue
 		}
-		all, some := true, false
+		left, begun, over := 0, false, false
 		s.Units(func(_ planner.Wave, u planner.Unit) {
-			if u.Role == role {
-				some = some || len(p.Units[u.ID].Hosts) > 0
-				all = all && p.passed(plan, u)
+			if u.Role != role {
+				return
+			}
+			begun = begun || len(p.Units[u.ID].Hosts) > 0
+			if over = true; !p.passed(plan, u) {
+				left++
 			}
 		})
 		switch {
-		case some && all:
+		case over && left == 0:
 			r.Phase = PhaseRetired
-		case some:
+		case begun:
 			r.Phase = PhaseRetiring
 		}
 	}

@@ -41,8 +41,8 @@ type change struct {
 	Format string `json:"format"`
 	What   string `json:"what"` // the command's name
 	Moves  []move `json:"moves"`
-	// Values are files of parameters that come along, by their paths on disk. One that
-	// stands there already is left alone.
+	// Values are texts of files of parameters that come along, by pack. A file that stands
+	// there already is left alone.
 	Values map[string]string `json:"values,omitempty"`
 }
 
@@ -75,7 +75,14 @@ func (s *Store) carryOut(what string, moves []move, values map[string]string) er
 	if err := errors.Join(renameio.WriteFile(s.path(pending), append(doc, '\n'), 0o600), syncFolder(s.path(hidden))); err != nil {
 		return err
 	}
-	return s.perform(c)
+	s.changed = false
+	if err = s.perform(c); err == nil {
+		return nil
+	}
+	if !s.changed {
+		return fmt.Errorf("nothing was changed: %w", errors.Join(err, os.Remove(s.path(pending)), s.clear()))
+	}
+	return fmt.Errorf("%w; the next command that changes packs goes on from there", err)
 }
 
 // Recover goes on with what a killed command had begun, and clears what one left that
@@ -93,7 +100,7 @@ func (s *Store) Recover() ([]string, error) {
 		return nil, err
 	}
 	var c change
-	if err := json.Unmarshal(doc, &c); err != nil || c.Format != changeFormat {
+	if err := json.Unmarshal(doc, &c); err != nil || c.Format != changeFormat || !c.local() {
 		return nil, fmt.Errorf("%s is not of this upstep: take it away once the packs in %s are as they should be", s.path(pending), s.Shown)
 	}
 	if err := s.perform(c); err != nil {
@@ -110,6 +117,21 @@ func (s *Store) Recover() ([]string, error) {
 	return said, nil
 }
 
+// local tells whether nothing in the record leads out of the store.
+func (c change) local() bool {
+	for _, m := range c.Moves {
+		if !filepath.IsLocal(m.Folder) || !filepath.IsLocal(m.Keep) || m.From != "" && !filepath.IsLocal(m.From) {
+			return false
+		}
+	}
+	for pack := range c.Values {
+		if !filepath.IsLocal(pack) {
+			return false
+		}
+	}
+	return true
+}
+
 // Interrupted tells whether a killed command left something for Recover.
 func (s *Store) Interrupted() bool {
 	_, err := os.Lstat(s.path(pending))
@@ -119,15 +141,17 @@ func (s *Store) Interrupted() bool {
 
 // perform makes the moves that were not made yet.
 func (s *Store) perform(c change) error {
-	for _, file := range slices.Sorted(maps.Keys(c.Values)) {
+	for _, pack := range slices.Sorted(maps.Keys(c.Values)) {
+		file := filepath.Join(s.ValuesDir, pack+".yaml")
 		if _, err := os.Lstat(file); err == nil {
 			continue
 		}
 		s.before("write " + file)
 		// They may hold what not everyone is to read.
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), renameio.WriteFile(file, []byte(c.Values[file]), 0o600)); err != nil { //nolint:gosec // a folder of the project
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), renameio.WriteFile(file, []byte(c.Values[pack]), 0o600)); err != nil { //nolint:gosec // a folder of the project
 			return err
 		}
+		s.changed = true
 	}
 	for _, m := range c.Moves {
 		if err := s.place(m); err != nil {
@@ -180,6 +204,7 @@ func (s *Store) exchange(from, target, keep string) error {
 	if err != nil {
 		return fmt.Errorf("exchange %s: %w", target, err)
 	}
+	s.changed = true
 	return errors.Join(syncFolder(filepath.Dir(target)), syncFolder(filepath.Dir(from)))
 }
 
@@ -192,6 +217,7 @@ func (s *Store) rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
+	s.changed = true
 	return errors.Join(syncFolder(filepath.Dir(to)), syncFolder(filepath.Dir(from)))
 }
 

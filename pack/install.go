@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -150,7 +149,7 @@ func (s *Store) putInPlace(what string, all []incoming, values *services.Values,
 			d.Kept = path.Join(s.Shown, m.Keep)
 		}
 		if text, brought := bring[in.Name]; brought {
-			files[filepath.Join(s.ValuesDir, in.Name+".yaml")] = text
+			files[in.Name] = text
 			d.Values = true
 		}
 		done = append(done, d)
@@ -187,6 +186,8 @@ func (s *Store) free(in *incoming, before []services.Service, sink *source.Sink)
 func (s *Store) replaces(in *incoming, old *Installed, o Options, sink *source.Sink) (same bool) {
 	at := source.Pos{File: path.Join(s.Shown, old.Folder)}
 	switch {
+	case old.Link:
+		linked(at, sink)
 	case old.Read > services.Whole && old.Pack == nil:
 		// It can't be read, and is kept.
 	case old.Pack == nil && !o.Force:
@@ -212,6 +213,11 @@ func (s *Store) replaces(in *incoming, old *Installed, o Options, sink *source.S
 			WithHint("whoever built it should have given it another version; --force installs it")
 	}
 	return false
+}
+
+// linked refuses to change what stands elsewhere.
+func linked(at source.Pos, sink *source.Sink) {
+	sink.Errorf(at, "is a link to a folder, which may be others' as well").WithHint("put the folder itself in its place, or take the link away")
 }
 
 // newly gives the parameters that lack a value which the old version did not ask for. A

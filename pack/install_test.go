@@ -347,3 +347,38 @@ func TestABrokenExportIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestAFolderThatIsALinkStaysAsItIs(t *testing.T) {
+	p := newProject(t)
+	elsewhere := t.TempDir()
+	write(t, elsewhere, runtime("1.0.0"))
+	require.NoError(t, os.Mkdir(p.Dir, 0o755))
+	require.NoError(t, os.Symlink(elsewhere, filepath.Join(p.Dir, "runtime")))
+	const want = "services/runtime: is a link to a folder"
+	_, told := p.install(t, Options{Force: true}, built(t, runtime("1.2.0")))
+	require.Contains(t, told, want)
+	sink := &source.Sink{}
+	_, err := p.Remove("runtime", Options{Force: true}, sink)
+	require.NoError(t, err)
+	require.ErrorContains(t, sink.Problems(), want)
+	require.FileExists(t, filepath.Join(elsewhere, "pack.yaml"))
+}
+
+func TestAChangeThatCannotBeginIsTakenBack(t *testing.T) {
+	p := newProject(t)
+	p.mustInstall(t, Options{}, built(t, runtime("1.2.0")))
+	before := tree(t, p.dir)
+	// A file stands where the old version is to be kept.
+	write(t, p.Dir, map[string]string{kept + "/runtime/0001-1.2.0": "in the way"})
+	err := p.carryOut("remove", []move{{Pack: "runtime", Folder: "runtime", Keep: kept + "/runtime/0001-1.2.0"}}, nil)
+	require.ErrorContains(t, err, "nothing was changed: runtime: ")
+	require.False(t, p.Interrupted())
+	require.Equal(t, before, tree(t, p.dir))
+
+	// What is in the way is no reason to take its number.
+	sink := &source.Sink{}
+	d, err := p.Remove("runtime", Options{}, sink)
+	require.NoError(t, err)
+	require.Empty(t, sink.Problems())
+	require.Equal(t, "services/.packs/kept/runtime/0002-1.2.0", d.Kept)
+}

@@ -43,13 +43,16 @@ func (s *Store) Kept(pack string) ([]Kept, error) {
 
 // keepAs gives the folder in which the installed version is to be kept.
 func (s *Store) keepAs(pack string, p *Installed) (string, error) {
-	all, err := s.Kept(pack)
-	if err != nil {
+	entries, err := os.ReadDir(s.path(path.Join(kept, pack)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	n := 1
-	if len(all) > 0 {
-		n = all[len(all)-1].number + 1
+	for _, e := range entries { // whatever they are, their numbers are taken
+		if m := keptName.FindStringSubmatch(e.Name()); m != nil {
+			last, _ := strconv.Atoi(m[1])
+			n = max(n, last+1)
+		}
 	}
 	version := noVersion
 	if p != nil && p.Pack != nil && p.Pack.Version != "" {

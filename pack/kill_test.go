@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -192,10 +191,18 @@ func TestWhatAnUnpackingThatWasKilledLeftIsCleared(t *testing.T) {
 	require.Empty(t, said)
 }
 
-func TestARecordOfAnotherUpstepIsLeftAlone(t *testing.T) {
-	p := newProject(t)
-	write(t, p.Dir, map[string]string{pending: "{}"})
-	_, err := p.Recover()
-	require.ErrorContains(t, err, "is not of this upstep")
-	require.True(t, strings.HasSuffix(p.path(pending), "pending.json") && exists(p.path(pending)))
+func TestARecordThatIsNotToBeTrustedIsLeftAlone(t *testing.T) {
+	for _, text := range []string{
+		"{}", "text",
+		`{"format": "` + changeFormat + `", "moves": [{"pack": "a", "folder": "../a", "keep": "b"}]}`,
+		`{"format": "` + changeFormat + `", "moves": [{"pack": "a", "folder": "a", "keep": "/b"}]}`,
+		`{"format": "` + changeFormat + `", "moves": [{"pack": "a", "folder": "a", "from": "../c", "keep": "b"}]}`,
+		`{"format": "` + changeFormat + `", "values": {"../a": "b"}}`,
+	} {
+		p := newProject(t)
+		write(t, p.Dir, map[string]string{pending: text})
+		_, err := p.Recover()
+		require.ErrorContains(t, err, "is not of this upstep", text)
+		require.True(t, p.Interrupted())
+	}
 }

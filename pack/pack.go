@@ -25,6 +25,7 @@ type Store struct {
 	// ValuesDir is the folder of the parameters' values on disk.
 	ValuesDir string
 	made      bool // Dir, by this process
+	changed   bool // something was, by the last change
 	// killed, in tests, ends the process before a change that it is told the name of.
 	killed func(before string)
 }
@@ -38,6 +39,8 @@ type Installed struct {
 	Folder string // its folder's name
 	// Own: no archive brought it, it was written here.
 	Own bool
+	// Link: its folder is a link to one, which stays as it is.
+	Link bool
 	// Edited lists files that are not as the archive brought them, below the folder.
 	Edited []string
 	sums   string // its list of sums
@@ -87,6 +90,12 @@ func (s *Store) Installed() ([]Installed, error) {
 
 // compare finds what was edited since the pack was installed.
 func (p *Installed) compare(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		p.Link = true
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return err
+		}
+	}
 	list, err := os.ReadFile(filepath.Join(dir, services.PackSums)) //nolint:gosec // a pack's own file
 	if errors.Is(err, fs.ErrNotExist) {
 		p.Own = true

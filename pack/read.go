@@ -27,10 +27,10 @@ func Verify(file, shown string, l archive.Limits, sink *source.Sink) (services.S
 func unpack(file, shown, dir string, l archive.Limits, sink *source.Sink) (services.Service, []archive.Entry, error) {
 	entries, err := open(file, shown, dir, l, sink, func(entries []archive.Entry) string {
 		for _, e := range entries {
-			switch {
-			case e.Path == index:
+			switch e.Path {
+			case index:
 				return "is an export of several packs: upstep pack import reads it"
-			case e.Path == services.PackFile:
+			case services.PackFile:
 				return ""
 			}
 		}

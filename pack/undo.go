@@ -23,6 +23,10 @@ func (s *Store) Remove(name string, o Options, sink *source.Sink) (Done, error) 
 		return Done{}, nil
 	}
 	at := source.Pos{File: path.Join(s.Shown, p.Folder)}
+	if p.Link {
+		linked(at, sink)
+		return Done{}, nil
+	}
 	wanted := &source.Sink{}
 	for _, svc := range before {
 		if q := packs[svc.Name]; q != nil && q.Pack != nil {

@@ -22,6 +22,9 @@ func (u *undoing) cutBack(stage string, wave int, t Track) Track {
 	if len(in)+len(over)+len(left) == 0 || len(u.retired(t.Role)) > 0 {
 		return out
 	}
+	// What takes back a cut over by tasks of its own runs where that began, and where the
+	// new hosts took over without any.
+	turn := len(over) > 0 || !u.has(stage, wave, KindCutOver, by)
 	entered := u.inOrder(by, slices.Concat(in, over))
 	if len(entered) == 0 { // they serve by nothing of their own
 		entered = u.plan.RoleByName(by).Members
@@ -31,7 +34,7 @@ func (u *undoing) cutBack(stage string, wave int, t Track) Track {
 		switch {
 		case part.Kind == KindRestore && len(left) > 0:
 			part.Hosts, turned = left, true
-		case part.Kind == KindCutBack && len(over) > 0:
+		case part.Kind == KindCutBack && turn:
 			part.Hosts, turned = role.Members, true
 		case part.Kind == KindHealth && (len(out.Parts) == 0 || turned):
 			part.Hosts = role.Members
@@ -49,6 +52,17 @@ func (u *undoing) cutBack(stage string, wave int, t Track) Track {
 		}
 	}
 	return out
+}
+
+// has tells whether a role has units of a kind in a wave.
+func (u *undoing) has(stage string, wave int, kind Kind, role string) bool {
+	found := false
+	for _, s := range u.plan.Stages {
+		s.Units(func(w Wave, o Unit) {
+			found = found || s.Name == stage && w.Number == wave && o.Kind == kind && o.Role == role
+		})
+	}
+	return found
 }
 
 // retired gives the hosts of a role on which what takes them away began.

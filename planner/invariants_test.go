@@ -200,7 +200,7 @@ func (c *checker) track(l *layout, w planner.Wave, t planner.Track, visit func(p
 				u.Kind == planner.KindStep && before.Kind == planner.KindStep && (before.Step == u.Step || (before.Step < u.Step) != l.back)
 			c.require(inOrder, "%s stands behind %s", u.ID, before.ID)
 		}
-		switch u.Kind {
+		switch u.Kind { //nolint:exhaustive // the others are of replacements
 		case planner.KindStep:
 			steps++
 			visit(u, true)

@@ -142,7 +142,10 @@ func (l *loosener) enter(u *Unit, wave, r int, nodes []int) []After {
 	var out []After
 	for q := range l.Roles {
 		if x, needed := found[q]; needed && (q != r || x.unit == l.last[r]) {
-			out = append(out, After{l.units[x.unit].ID, x.why.over(l.serviceOf(l.ph, x.far).Name, false), placeOf(x.why.dep.Pos)})
+			// Both roles of a replacement end with the same unit.
+			if a := (After{l.units[x.unit].ID, x.why.over(l.serviceOf(l.ph, x.far).Name, false), placeOf(x.why.dep.Pos)}); !slices.Contains(out, a) {
+				out = append(out, a)
+			}
 		}
 		switch unit := l.last[q]; {
 		case unit == 0:

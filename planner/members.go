@@ -101,13 +101,14 @@ func (b *builder) unmatched(role *roles.Role, none bool) {
 
 // turns says how two roles that share hosts follow each other.
 func (b *builder) turns(q, r int) string {
-	for _, x := range [][2]int{{q, r}, {r, q}} {
-		if b.replaced(b.leader[x[1]]) {
-			return fmt.Sprintf("%s takes its turn behind the steps of %s in each wave, and tracks in the order of the roles", b.Roles[x[1]].Name, b.Roles[x[0]].Name)
-		}
-	}
+	tracked := func(x int) bool { return b.rolling(x) || b.replaced(b.leader[x]) }
 	switch {
-	case b.rolling(q) == b.rolling(r):
+	case tracked(q) != tracked(r) && !b.rolling(q) && !b.rolling(r):
+		if tracked(q) {
+			q, r = r, q
+		}
+		return fmt.Sprintf("%s, which has a part in a replacement, comes after the steps of %s in each wave", b.Roles[r].Name, b.Roles[q].Name)
+	case tracked(q) == tracked(r):
 		return "their units follow each other in the order of the roles"
 	case b.rolling(r):
 		q, r = r, q

@@ -5,6 +5,7 @@ package planner
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/upstep/upstep/calendar"
 	"github.com/upstep/upstep/settings"
@@ -174,7 +175,10 @@ const (
 	KindStep      Kind = "step"
 	KindHealth    Kind = "health"
 	KindRestore   Kind = "restore"
-	// The phases of a replacement, beside those above.
+)
+
+// The kinds that are phases of a replacement only.
+const (
 	KindDeploy  Kind = "deploy"
 	KindCarry   Kind = "carry"
 	KindVerify  Kind = "verify"
@@ -182,6 +186,9 @@ const (
 	KindCutBack Kind = "cut_back"
 	KindRetire  Kind = "retire"
 )
+
+// Words is the kind as people read it.
+func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // Unit is one role's tasks in one step of one wave: the smallest thing emitted, run and resumed.
 type Unit struct {

@@ -95,12 +95,7 @@ func (b *builder) works(ph *phase, pl *placement) bool {
 
 // phaseLists are the lists that a replacement takes its tasks from.
 func phaseLists() []tasks.ListName {
-	return append(replaceLists(), tasks.Drain, tasks.Health, tasks.Restore)
-}
-
-// replaceLists are those of them that run nowhere else.
-func replaceLists() []tasks.ListName {
-	return []tasks.ListName{tasks.Deploy, tasks.Carry, tasks.Verify, tasks.CutOver, tasks.CutBack, tasks.Retire}
+	return append(tasks.PhaseNames(), tasks.Drain, tasks.Health, tasks.Restore)
 }
 
 // replacement plans how hosts take over from a role's: they are deployed, get what is
@@ -264,11 +259,15 @@ func (b *builder) checkPhases(p *placement) (replaced bool) {
 		return true // said of the role that it takes over from
 	}
 	if !b.replaced(p.role) {
-		for _, list := range replaceLists() {
-			if ts := p.svc.Lists[list]; len(ts) > 0 {
-				b.sink.Warnf(ts[0].Pos, "%s of %s do not run on role %s, which is not replaced", list, p.svc.Name, role.Name).
-					WithHint("give the role replace:, or move the tasks")
+		var idle []string
+		for _, list := range tasks.PhaseNames() {
+			if len(p.svc.Lists[list]) > 0 {
+				idle = append(idle, string(list))
 			}
+		}
+		if len(idle) > 0 {
+			b.sink.Warnf(p.svc.Lists[tasks.ListName(idle[0])][0].Pos, "%s of %s do not run on role %s, which is not replaced", strings.Join(idle, ", "), p.svc.Name, role.Name).
+				WithHint("give the role replace:, or move the tasks")
 		}
 		return false
 	}

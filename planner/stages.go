@@ -88,11 +88,11 @@ func (b *builder) wave(f *frame, number int) Wave {
 	b.gates(f, prefix, &w)
 	for _, r := range slices.Sorted(maps.Keys(tracks)) {
 		t := Track{Role: b.Roles[r].Name}
-		if b.replaced(r) {
-			t.Parts = b.replacement(prefix, r, f.back)
-			t.After = b.waits(f, number, tracks[r])
-		} else {
+		switch {
+		case !b.replaced(r):
 			t = b.track(f, prefix, number, r, tracks[r])
+		case slices.ContainsFunc(tracks[r], func(n int) bool { return f.ph.active[n] }):
+			t.Parts, t.After = b.replacement(prefix, r, f.back), b.waits(f, number, tracks[r])
 		}
 		if len(t.Parts) > 0 {
 			b.keepApart(f, &w, &t, r)

@@ -186,7 +186,7 @@ func (r *renderer) roleBook(role *planner.Role) {
 				case r.plan.Replaced(t):
 					for _, u := range t.Parts {
 						if u.Role == role.Name {
-							r.emit(w, r.unitPlay(r.stageName(s), wave.Number, u))
+							r.emit(w, r.instancePlay(r.stageName(s), wave.Number, u))
 						}
 					}
 				case t.Role == role.Name:

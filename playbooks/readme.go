@@ -44,9 +44,9 @@ func (r *renderer) readme() string {
 		switch {
 		case s.Name == planner.Retire:
 			commands[0][1] = "everything, but what was replaced stays"
-			commands = append(commands, [2]string{"retire.yml -e upstep_retire=true", "it goes"})
+			commands = append(commands, [2]string{"retire.yml -e upstep_retire=true", "it is taken away"})
 			if r.retiresAtOnce() {
-				commands[0][1], commands[len(commands)-1] = "everything", [2]string{"retire.yml", "what was replaced goes"}
+				commands[0][1], commands[len(commands)-1] = "everything", [2]string{"retire.yml", "what was replaced is taken away"}
 			}
 		case len(s.Waves) > 0:
 			commands = append(commands, [2]string{s.Name + ".yml", "one stage"})

@@ -46,6 +46,7 @@ func planOf(t *testing.T, project string, set ...string) *planner.Plan {
 	}
 	w := planner.World{Settings: settings.Load(dir, "upgrade.yaml", "", given, sink)}
 	w.Services = services.Load(os.DirFS(filepath.Join("..", "testdata", project, "services")), "services", sink)
+	services.ReadValues(os.DirFS(filepath.Join("..", "testdata", project, "parameters")), "parameters", sink).Give(w.Services, sink)
 	w.Roles, _ = roles.Load(dir, "roles.yaml", "", w.Settings.Values(), sink)
 	require.Zero(t, sink.Problems().Count(source.Error), sink.Problems().Error())
 	p, problems := planner.Build(w)
@@ -168,7 +169,7 @@ func TestOneStepByItsTag(t *testing.T) {
 // samples are the projects that everything is tried on, with the inputs they need.
 func samples() map[string][]string {
 	return map[string][]string{
-		"openstack": nil, "webapp": {"backend=app", "cluster=alfa", "revision=2.0.0"}, "shop": nil, "local": nil, "edge": nil,
+		"openstack": nil, "webapp": {"backend=app", "cluster=alfa", "revision=2.0.0"}, "shop": nil, "local": nil, "edge": nil, "workflow": nil, "packs": nil,
 	}
 }
 
@@ -189,7 +190,7 @@ func TestSyntaxCheckPassesForEveryPlaybook(t *testing.T) {
 
 func TestCleanInputStaysCleanUnderAnsibleLint(t *testing.T) {
 	need(t, "ansible-lint")
-	for _, name := range []string{"openstack", "webapp", "shop", "local"} {
+	for _, name := range []string{"openstack", "webapp", "shop", "local", "workflow", "packs"} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := emitted(t, name, samples()[name]...)
 			cmd := exec.CommandContext(t.Context(), "ansible-lint", "--offline", "--nocolor", "-p", "--profile", "production")

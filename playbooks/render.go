@@ -304,7 +304,7 @@ func partName(u planner.Unit) string {
 	if u.Kind == planner.KindStep {
 		return fmt.Sprintf("step %d", u.Step)
 	}
-	return strings.ReplaceAll(string(u.Kind), "_", " ")
+	return u.Kind.Words()
 }
 
 // links writes what a service does for those behind it, once for all who call it.

@@ -10,8 +10,26 @@ import (
 	"github.com/upstep/upstep/source"
 )
 
-// RetireFact is the variable by which a play that retires old hosts is told that it may.
-const RetireFact = "upstep_retire"
+// The variables by which plays are told what no playbook of a role alone can know: that
+// old hosts may be retired, and that the others have taken over.
+const (
+	retireFact    = "upstep_retire"
+	takenOverFact = "upstep_taken_over"
+)
+
+// LeaveFact gives the variable by which a play of a role's playbook is told that it may
+// begin; "" where it asks for none.
+func LeaveFact(p *planner.Plan, pl Play) string {
+	_, _, instance := p.Instances(pl.Role)
+	switch {
+	case !instance:
+	case pl.Units[0].Kind == planner.KindRetire:
+		return retireFact
+	case pl.Units[0].Kind == planner.KindDrain:
+		return takenOverFact
+	}
+	return ""
+}
 
 // isPhase tells whether a kind of unit has its tasks from one of the lists of a replacement.
 func isPhase(k planner.Kind) bool {
@@ -89,16 +107,39 @@ func (r *renderer) mayRetire(w *writer, u planner.Unit) {
 	if u.Kind != planner.KindRetire {
 		return
 	}
-	kept := keeps(r.role[u.Role].Replace)
-	if kept == "" {
-		return
+	if kept := keeps(r.role[u.Role].Replace); kept != "" {
+		leave(w, "The old hosts of "+u.Role+" may go", retireFact, "the old hosts of "+u.Role+" are kept "+kept+", ready to be cut back to; then go on")
 	}
-	w.own(4, "The old hosts of "+u.Role+" may go")
+}
+
+// leave writes the question whether a play may begin.
+func leave(w *writer, name, fact, msg string) {
+	w.own(4, name)
 	w.linef("      ansible.builtin.assert:")
-	w.linef("        that: %s | default(false) | bool", RetireFact)
-	w.linef("        fail_msg: %s", source.Quote("the old hosts of "+u.Role+" are kept "+kept+", ready to be cut back to; then go on by -e "+RetireFact+"=true"))
+	w.linef("        that: %s | default(false) | bool", fact)
+	w.linef("        fail_msg: %s", source.Quote(msg+" by -e "+fact+"=true"))
 	w.linef("        quiet: true")
 	w.linef("")
+}
+
+// instancePlay is the play of a part of a replacement in the playbook of its own role:
+// nobody leaves traffic by it before the others have taken over, which another playbook does.
+func (r *renderer) instancePlay(stage string, wave int, u planner.Unit) play {
+	p := r.unitPlay(stage, wave, u)
+	if u.Kind != planner.KindDrain {
+		return p
+	}
+	old, taking, _ := r.plan.Instances(u.Role)
+	other := taking.Name
+	if u.Role == other {
+		other = old.Name
+	}
+	body := p.body
+	p.body = func(w *writer) {
+		leave(w, "The hosts of "+other+" have taken over", takenOverFact, RoleBook(other)+" comes first; when its hosts have taken over, go on")
+		body(w)
+	}
+	return p
 }
 
 // retiresAtOnce tells whether the plan takes away what it replaces, and keeps none of it.
@@ -149,7 +190,7 @@ func (r *renderer) retiring(b *strings.Builder) {
 				}
 				if !begun {
 					begun = true
-					b.WriteString("## What was replaced\n\n`upgrade.yml` leaves it standing, out of traffic: `rollback.yml` cuts back to it. `retire.yml` takes it away for good, and only when it\nis told that it may: `-e " + RetireFact + "=true`. No playbook knows when the cut over was.\n\n")
+					b.WriteString("## What was replaced\n\n`upgrade.yml` leaves it standing, out of traffic: `rollback.yml` cuts back to it. `retire.yml` takes it away for good, and only when it\nis told that it may: `-e " + retireFact + "=true`. No playbook knows when the cut over was.\n\n")
 				}
 				fmt.Fprintf(b, "- the old hosts of %s are kept %s\n", t.Role, kept)
 			}

@@ -153,6 +153,9 @@ func (r *renderer) versionsFile(role *planner.Role) string {
 		w.linef("  rescue:")
 		noteFailure(w, 4, "Note that "+svc.Name+" is not ready", svc.Name)
 		w.made(from, svc.Place)
+		if role.Replaces != "" {
+			continue // what others require is asked of those that serve
+		}
 		for _, req := range r.plan.RequiredOf(svc.Name) {
 			r.requiredCheck(w, req)
 		}

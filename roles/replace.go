@@ -26,7 +26,7 @@ func parseReplace(f source.Fields, vals source.Values, sink *source.Sink) *Repla
 	case f.IsNull("replace"), v.Exists() && v.Kind() != source.Map:
 		sink.Errorf(at, "replace of the role must name the hosts that take over").
 			WithHint("write replace: {with: PATTERN}; remove the line if the role is upgraded in place")
-		return nil
+		return &Replace{Pos: at, WithPos: at, Told: true}
 	case !v.Exists():
 		return nil
 	}
@@ -35,14 +35,17 @@ func parseReplace(f source.Fields, vals source.Values, sink *source.Sink) *Repla
 			WithHint("new hosts take over all at once: take rolling: away, or replace:")
 	}
 	written := source.ReadFields(f.Get("replace"), "replace", sink, "with", "keep")
-	read := source.ReadFields(f.Get("replace").Substitute(vals, sink), "replace", sink, "with", "keep")
 	r := &Replace{Pos: at, WithPos: written.PosOf("with"), Told: true}
 	if written.Lacks("with") {
 		sink.Errorf(at, "replace has no with").WithHint("write with: PATTERN, the hosts that take over")
 	}
 	r.With = hosts(written, "with", "", vals, sink)
-	if read.Has("keep") && read.Get("keep").Text() != UntilTold {
-		r.Told, r.Keep = false, read.Duration("keep", 0)
+	if v := f.Get("replace").Substitute(vals, sink).Get("keep"); v.Text() != "" && v.Text() != UntilTold || v.Kind() == source.Map || v.Kind() == source.List {
+		keep, ok := source.ParseDuration(v.Text())
+		if r.Told, r.Keep = false, keep; !ok {
+			sink.Errorf(v.Pos(), "keep of replace must be a duration such as 30m or 24h, or %q", UntilTold).
+				WithHint("0s retires the old hosts at the end of the same run")
+		}
 	}
 	return r
 }

@@ -32,9 +32,10 @@ func (r *run) keeping(p *play) bool {
 }
 
 // keptUntil tells whether a play would take away old hosts that are to stay, and until
-// when; zero is until the operator says otherwise.
+// when; zero is until the operator says otherwise. Where nothing is recorded, nothing is
+// done: a check goes through it.
 func (r *run) keptUntil(p *play) (until time.Time, kept bool) {
-	if p.Stage != planner.Retire || p.state != waiting || r.Retire {
+	if p.Stage != planner.Retire || p.state != waiting || r.Retire || r.Journal == nil {
 		return time.Time{}, false
 	}
 	var over time.Time

@@ -259,9 +259,9 @@ func (r *run) begin(l *lane, p *play) {
 			a.Values = append(a.Values, event.Value{Host: h, Name: "upstep_whole", JSON: json.RawMessage("true")})
 		}
 	}
-	if p.Stage == planner.Retire {
+	if fact := playbooks.LeaveFact(r.Plan, p.Play); fact != "" {
 		for _, h := range hosts {
-			a.Values = append(a.Values, event.Value{Host: h, Name: playbooks.RetireFact, JSON: json.RawMessage("true")})
+			a.Values = append(a.Values, event.Value{Host: h, Name: fact, JSON: json.RawMessage("true")})
 		}
 	}
 	r.open(l, p, hosts)

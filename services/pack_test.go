@@ -162,10 +162,11 @@ func TestValuesForNoPackAreAWarning(t *testing.T) {
 
 func TestValuesOfSeveralVersionsAreKnownIfOneOfThemTakesThem(t *testing.T) {
 	sink := &source.Sink{}
-	v := ReadValues(world(map[string]string{"web.yaml": "old: 1\nnew: 2\nnone: 3\n"}), "parameters", sink)
+	v := ReadValues(world(map[string]string{"web.yaml": "old: 1\nnew: 2\nlater: 3\nnone: 4\n"}), "parameters", sink)
 	for _, name := range []string{"old", "new"} {
 		v.Give(Load(world(pack("parameters: {"+name+": {type: integer}}\n")), "services", sink), sink)
 	}
+	v.Know(Load(world(pack("parameters: {later: {type: integer}}\n")), "services", sink))
 	v.Unknown(sink)
 	require.Len(t, sink.Problems(), 1)
 	require.ErrorContains(t, sink.Problems(), "unknown parameter \"none\"")

@@ -51,10 +51,13 @@ func tripleoFields(root source.Node, sink *source.Sink) (source.Fields, bool) {
 	return f, true
 }
 
+// taskKeys are the lists that a template may have: its roles are never replaced.
 func taskKeys() []string {
 	var out []string
 	for _, l := range tasks.ListNames() {
-		out = append(out, string(l))
+		if !slices.Contains(tasks.PhaseNames(), l) {
+			out = append(out, string(l))
+		}
 	}
 	return out
 }

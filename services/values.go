@@ -74,7 +74,9 @@ func (f *valuesFile) read(fsys fs.FS, name string, sink *source.Sink) {
 	f.take(root)
 }
 
-func (f *valuesFile) take(root source.Node) { f.broken, f.root, f.entries = false, root, root.Entries() }
+func (f *valuesFile) take(root source.Node) {
+	f.broken, f.root, f.entries = false, root, root.Entries()
+}
 
 // of gives a pack's file of values; one without values where there is none.
 func (v *Values) of(pack string) *valuesFile {
@@ -167,6 +169,21 @@ func (f *valuesFile) missing(s *Service) []Parameter {
 		}
 	}
 	return out
+}
+
+// Know takes the packs of another release for ones that have the same values: what they
+// take is not unknown.
+func (v *Values) Know(all []Service) {
+	for _, s := range all {
+		if s.Pack == nil {
+			continue
+		}
+		f := v.of(s.Name)
+		f.given = true
+		for _, p := range s.Pack.Parameters {
+			f.known[p.Name] = true
+		}
+	}
 }
 
 // Unknown reports values that none of the packs takes to which they were given.

@@ -179,15 +179,22 @@ func (f Fields) Duration(key string, def time.Duration) time.Duration {
 	if !v.Exists() {
 		return def
 	}
-	d, err := time.ParseDuration(v.Text())
-	if n, nerr := strconv.ParseInt(v.Text(), 10, 32); nerr == nil {
-		d, err = time.Duration(n)*time.Second, nil
-	}
-	if err != nil || v.Kind() != Scalar || d < 0 {
+	d, ok := ParseDuration(v.Text())
+	if !ok || v.Kind() != Scalar {
 		f.wrong(key, "a duration such as 30s or 5m").WithHint("write 90s, 5m or 1h30m; a bare number counts seconds")
 		return def
 	}
 	return d
+}
+
+// ParseDuration reads a time such as 90s, 30m or 1h30m; a bare number counts seconds. None
+// is negative.
+func ParseDuration(text string) (time.Duration, bool) {
+	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return time.Duration(n) * time.Second, n >= 0
+	}
+	d, err := time.ParseDuration(text)
+	return d, err == nil && d >= 0
 }
 
 // Strings reads a list of single values, each with its place.

@@ -21,7 +21,10 @@ const (
 	Establish   ListName = "establish_tasks"
 	Rollback    ListName = "rollback_tasks"
 	PostUpgrade ListName = "post_upgrade_tasks"
-	// The phases of a service whose role is replaced.
+)
+
+// The task lists of a service whose role is replaced.
+const (
 	Deploy  ListName = "deploy_tasks"
 	Carry   ListName = "carry_tasks"
 	Verify  ListName = "verify_tasks"
@@ -38,6 +41,12 @@ func ListNames() []ListName {
 	return []ListName{
 		Preflight, Drain, Unlink, Backup, Upgrade, Deploy, Carry, Verify, Health, Restore, Establish, CutOver, PostUpgrade, Retire, Rollback, CutBack,
 	}
+}
+
+// PhaseNames gives those that run on roles that are replaced only, in the order in which
+// they come.
+func PhaseNames() []ListName {
+	return []ListName{Deploy, Carry, Verify, CutOver, CutBack, Retire}
 }
 
 // Stepped tells whether the tasks of a list belong to steps.

@@ -106,7 +106,7 @@ func label(u planner.Unit, part, sameRole bool) string {
 		case u.Kind == planner.KindStep:
 			name += fmt.Sprintf(" %d", u.Step)
 		case !sameRole:
-			name = strings.ReplaceAll(name, "_", " ") + " " + u.Role
+			name = u.Kind.Words() + " " + u.Role
 		}
 	}
 	return name + "\n" + shortened(services, 4)

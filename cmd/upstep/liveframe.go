@@ -109,7 +109,7 @@ func (l *ledger) step(s *sheet, short bool) string {
 			continue
 		}
 		if u.Kind != planner.KindStep {
-			return string(u.Kind)
+			return u.Kind.Words()
 		}
 		name := ""
 		for _, n := range l.plan.Steps {

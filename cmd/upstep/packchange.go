@@ -12,6 +12,7 @@ import (
 
 	"github.com/upstep/upstep/pack"
 	"github.com/upstep/upstep/roles"
+	"github.com/upstep/upstep/services"
 	"github.com/upstep/upstep/source"
 )
 
@@ -55,13 +56,25 @@ that is replaced is kept; values in parameters/ are never touched.`,
 			}
 			return a.changePacks(func(s *pack.Store, sink *source.Sink) error {
 				s.Limits = limits
-				done, err := s.Install(files, a.values(sink), f.Options, sink)
+				done, err := s.Install(files, a.packValues(s, sink), f.Options, sink)
 				return a.packsDone(done, err, sink)
 			})
 		},
 	}
 	f.flags(cmd)
 	return cmd
+}
+
+// packValues reads what the project gives parameters; other releases than the store's may
+// take some of it.
+func (a *app) packValues(s *pack.Store, sink *source.Sink) *services.Values {
+	values := a.values(sink)
+	for _, r := range a.readSettings(nil, &source.Sink{}).Releases {
+		if dir := a.path(r.Services); filepath.Clean(dir) != filepath.Clean(s.Dir) {
+			values.Know(services.Load(os.DirFS(dir), r.Services, &source.Sink{}))
+		}
+	}
+	return values
 }
 
 func (a *app) packRollbackCommand() *cobra.Command {
@@ -76,7 +89,7 @@ version that it replaces is kept too. It also brings back a pack that was remove
 		Args:    oneArg("upstep pack list shows which versions are kept"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.changePacks(func(s *pack.Store, sink *source.Sink) error {
-				d, err := s.Rollback(args[0], to, a.values(sink), f.Options, sink)
+				d, err := s.Rollback(args[0], to, a.packValues(s, sink), f.Options, sink)
 				return a.packsDone([]pack.Done{d}, err, sink)
 			})
 		},
@@ -223,7 +236,7 @@ them; where parameters/ has a file for a pack, that one stays.`,
 			}
 			return a.changePacks(func(s *pack.Store, sink *source.Sink) error {
 				s.Limits = limits
-				values := a.values(sink)
+				values := a.packValues(s, sink)
 				var bring map[string]string
 				if parameters != "" {
 					text, err := readInputs(a.path(parameters))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/upstep/upstep/archive"
+	"github.com/upstep/upstep/journal"
 	"github.com/upstep/upstep/pack"
 	"github.com/upstep/upstep/services"
 	"github.com/upstep/upstep/source"
@@ -132,7 +133,9 @@ func (a *app) packList() error {
 	for _, p := range installed {
 		have[p.Name] = p.Pack.Version
 	}
-	out := packsView{Packs: []packView{}, Interrupted: s.Interrupted()}
+	// Who holds the lock, or is just taking it, is at work there and not interrupted.
+	holder, err := journal.Holder(a.dir)
+	out := packsView{Packs: []packView{}, Interrupted: err == nil && holder == nil && s.Interrupted()}
 	for _, p := range installed {
 		v := viewOf(p.Service)
 		v.Folder, v.State, v.Edited = path.Join(s.Shown, p.Folder), "installed", p.Edited

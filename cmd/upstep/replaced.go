@@ -28,7 +28,7 @@ func keepText(re *planner.Replace) string {
 func phaseNames(parts []planner.Unit) string {
 	var out []string
 	for _, u := range parts {
-		if name := strings.ReplaceAll(string(u.Kind), "_", " "); len(out) == 0 || out[len(out)-1] != name {
+		if name := u.Kind.Words(); len(out) == 0 || out[len(out)-1] != name {
 			out = append(out, name)
 		}
 	}
@@ -104,7 +104,7 @@ func (r replacedStatus) text(now time.Time) string {
 	older, newer := "the "+old+" ones "+list(r.OldHosts), "the "+taking+" hosts "+list(r.NewHosts)
 	serving := "in traffic: the " + old + " hosts " + list(r.OldHosts)
 	said := r.Role + ": "
-	switch r.Phase {
+	switch r.Phase { //nolint:exhaustive // the others are before anything is cut over
 	case journal.PhaseNone:
 		if r.Back {
 			return said + "not cut back; " + serving
@@ -156,8 +156,8 @@ func (a *app) replacedStatus(list []replacedStatus) {
 func phaseRows(label string, t trackStatus) []statusRow {
 	var rows []statusRow
 	for _, u := range t.Parts {
-		parts := strings.Split(u.Unit, "/")
-		text := strings.ReplaceAll(parts[len(parts)-2], "_", " ") + " " + parts[len(parts)-1]
+		parts := strings.Split(u.Unit, "/") // which end with the kind and the role
+		text := planner.Kind(parts[len(parts)-2]).Words() + " " + parts[len(parts)-1]
 		if !u.over() && u.State != stateWaiting {
 			text += fmt.Sprintf(" %d of %s", u.Passed, plural(u.Hosts, "host"))
 		}

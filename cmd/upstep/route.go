@@ -92,12 +92,14 @@ func (a *app) worldsOf(base planner.World, hops []settings.Release, sink *source
 		note(w.Services)
 		out = append(out, w)
 	}
-	values.Unknown(sink)
 	for _, r := range base.Settings.Releases { // the roles name services that only other releases have
 		if !slices.ContainsFunc(hops, func(h settings.Release) bool { return h.Services == r.Services }) {
-			note(services.Load(os.DirFS(a.path(r.Services)), r.Services, &source.Sink{}))
+			others := services.Load(os.DirFS(a.path(r.Services)), r.Services, &source.Sink{})
+			note(others)
+			values.Know(others)
 		}
 	}
+	values.Unknown(sink)
 	for i := range out {
 		has := map[string]bool{}
 		for _, s := range out[i].Services {

@@ -95,6 +95,9 @@ func wordFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().VisitAll(name)
 	for _, c := range cmd.Commands() {
 		c.Flags().VisitAll(name)
+		for _, below := range c.Commands() {
+			below.Flags().VisitAll(name)
+		}
 	}
 }
 
