@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -98,11 +99,14 @@ func (m *Manifest) Folder() string { return m.Name + "-" + m.Version }
 func (m *Manifest) Installed() string { return InstallRoot + "/" + m.Name }
 
 func (m *Manifest) encode() ([]byte, error) {
-	text, err := json.MarshalIndent(m, "", " ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(m); err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
-	return append(text, '\n'), nil
+	return b.Bytes(), nil
 }
 
 func decode(text []byte) (*Manifest, error) {

@@ -185,39 +185,39 @@ func (s *steady) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
+// fail keeps the first error.
+func (s *stage) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
 // disk puts a file of the disk.
 func (s *stage) disk(path, file string, runs bool) {
 	f, err := archive.Disk(path, file)
 	if err != nil {
-		s.err = cmpErr(s.err, err)
+		s.fail(err)
 		return
 	}
 	f.Executable = f.Executable || runs
 	s.put(f)
 }
 
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
 // folder puts a file or a folder of files that stands below root, at the same path below
 // another folder.
 func (s *stage) folder(root, name, below string) {
 	if !filepath.IsLocal(name) {
-		s.err = cmpErr(s.err, &PlaceError{name, "is not below the project"})
+		s.fail(&PlaceError{name, "is not below the project"})
 		return
 	}
 	from := filepath.Join(root, name)
 	// What a link leads to travels in its place.
 	real, err := filepath.EvalSymlinks(from)
 	if err != nil {
-		s.err = cmpErr(s.err, &PlaceError{name, "cannot travel: " + source.Cause(err).Error()})
+		s.fail(&PlaceError{name, "cannot travel: " + source.Cause(err).Error()})
 		return
 	}
-	s.err = cmpErr(s.err, filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
+	s.fail(filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

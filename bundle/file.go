@@ -80,8 +80,7 @@ func VerifyFile(ctx context.Context, path, upstep string, keys []Key) (*Report, 
 		return nil, damaged(path, err)
 	}
 	r, err := VerifyFolder(dir, keys)
-	var changed *ChangedError
-	if errors.As(err, &changed) {
+	if changed, is := errors.AsType[*ChangedError](err); is {
 		changed.Name = path
 	}
 	if err != nil {
@@ -107,8 +106,7 @@ func VerifyFile(ctx context.Context, path, upstep string, keys []Key) (*Report, 
 
 // damaged tells what is wrong with a file from what is wrong with the system.
 func damaged(path string, err error) error {
-	var system *fs.PathError
-	if errors.As(err, &system) {
+	if _, is := errors.AsType[*fs.PathError](err); is {
 		return err
 	}
 	return &FileError{File: path, Reason: "is no bundle, or was damaged: " + err.Error()}

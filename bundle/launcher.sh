@@ -77,7 +77,8 @@ bring() {
   fi
   echo "$name: unpacking the Ansible of the bundle into $own" >&2
   [ -d "$project/.upstep" ] || mkdir -m 700 "$project/.upstep"
-  rm -rf "$own" "$own".new.*
+  rm -rf "$own"
+  find "$project/.upstep" -maxdepth 1 -name 'ansible-*.new.*' -mmin +60 -exec rm -rf {} + # of one that was killed
   new=$(mktemp -d "$own.new.XXXXXX")
   chmod 755 "$new"
   for package in "$here"/packages/*.deb; do

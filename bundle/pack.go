@@ -109,9 +109,9 @@ func packageOf(dir string, list []string, m *Manifest, scripts string) (*nfpm.In
 	info := &nfpm.Info{
 		Name: m.Name, Arch: m.Architecture, Platform: "linux",
 		Version: m.Version, VersionSchema: "none", Section: "admin", Priority: "optional",
-		Maintainer:  "upstep bundle <root@localhost>",
-		Description: "Upgrade: " + m.Title + "\nInstalling it unpacks it below " + m.Installed() + " and changes nothing else.",
-		MTime:       made(),
+		Maintainer:      "upstep bundle <root@localhost>",
+		Description:     "Upgrade: " + m.Title + "\nInstalling it unpacks it below " + m.Installed() + " and changes nothing else.",
+		MTime:           made(),
 		DisableGlobbing: true,
 	}
 	info.Deb.Compression, info.RPM.Compression = "gzip:6", "gzip:6"

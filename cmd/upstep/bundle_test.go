@@ -111,8 +111,7 @@ func (h host) withoutAnsible() {
 	h.run(`for at in $(type -ap ansible-playbook ansible ansible-inventory); do rm -f "$at"; done; hash -r`)
 	h.run("! command -v ansible-playbook && ! python3 -c 'import ansible' 2> /dev/null && ! python3 -c 'import yaml' 2> /dev/null && ! python3 -c 'import jinja2' 2> /dev/null")
 	h.run("ip route del default")
-	h.run("! ip route get 192.0.2.1 && ! apt-get -qq -o Acquire::Retries=0 update 2> /dev/null || ! apt-get -qq download hello 2> /dev/null")
-	h.run("! timeout 5 getent hosts deb.debian.org")
+	h.run("! ip route get 192.0.2.1 && cd /tmp && ! apt-get -qq -o Acquire::Retries=0 download hello 2> /dev/null")
 }
 
 // chained gives the chain of releases, planned for the machine itself as bundle says it.
@@ -163,7 +162,7 @@ func TestBundleOnAHostWithoutNetworkAndAnsible(t *testing.T) {
 
 	t.Run("it upgrades the machine itself", func(t *testing.T) {
 		one := host{t, inv, "one"}
-		said, code := one.try(nil, "cd /; " + command + ` > /root/out 2>&1 & pid=$!
+		said, code := one.try(nil, "cd /; "+command+` > /root/out 2>&1 & pid=$!
 			until [ "$(grep -c 'begins .*step2/Database' /root/out)" -ge 3 ] || ! kill -0 $pid; do sleep 0.05; done
 			kill -KILL $pid || { cat /root/out; exit 1; }`)
 		require.Equal(t, 0, code, said)

@@ -18,7 +18,7 @@ type notices struct {
 	plan   *planner.Plan
 	common notify.Message       // what every message says
 	send   func(notify.Message) // waits for nobody
-	folder string               // of the project, as commands name it
+	typed  func(string) string  // a command about the project, as it is typed
 	on     bool                 // the invocation has begun
 	begun  bool                 // something of it has
 	stages map[string]*stageNotice
@@ -38,7 +38,7 @@ func (n *notices) take(l *ledger, e event.Event) {
 	case e.Kind == event.Wait:
 		m := notify.Message{Stage: e.Stage, Message: e.Message}
 		if e.Stage != "" {
-			m.Next = "upstep approve " + e.Run + " " + shellWord(e.Stage) + n.folder
+			m.Next = n.typed("upstep approve " + e.Run + " " + shellWord(e.Stage))
 		}
 		n.tell("run.wait", e.Time, m)
 	case e.Kind == event.UnitStart && n.on:

@@ -19,6 +19,7 @@ func noticed(r recording, done journal.Progress, f runFlags) ([]notify.Message, 
 	var out []notify.Message
 	n := &notices{
 		plan: r.plan, send: func(m notify.Message) { out = append(out, m) }, stages: map[string]*stageNotice{},
+		typed:  func(command string) string { return command },
 		common: notify.Message{Project: "folders", Run: "7", By: "alice on control1", Try: 2},
 	}
 	v := &watcher{n}

@@ -32,7 +32,7 @@ func (s *invocation) notify(ctx context.Context, t *teller) {
 	o.Note = func(text string) { t.note(ctx, text) }
 	s.sender = notify.New(ctx, s.plan.Notify, o)
 	s.notices = &notices{
-		plan: s.plan, send: s.sender.Send, folder: s.sameFolder(), stages: map[string]*stageNotice{},
+		plan: s.plan, send: s.sender.Send, typed: func(command string) string { return s.asTyped(command + s.sameFolder()) }, stages: map[string]*stageNotice{},
 		common: notify.Message{Project: s.project(s.plan.Name), Run: string(s.run), By: by(s.who()), Try: s.number},
 	}
 	t.mu.Lock() // what could not be opened was told from here

@@ -101,7 +101,7 @@ func built(t *testing.T) string {
 
 var build = sync.OnceValue(func() error {
 	cmd := exec.Command("go", "build", "-o", binary, ".") //nolint:gosec // for more than one test
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")       // as make build does
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
