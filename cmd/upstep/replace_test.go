@@ -99,6 +99,9 @@ func (s *engines) replaced(t *testing.T) {
 		s.upstep(t, exitStopped, "run")
 		out := s.upstep(t, exitStopped, "run")
 		require.NotContains(t, out, "begins", "nothing is looked at, as nothing may begin")
+		events := regexp.MustCompile(`(?m)^\{.*$`).FindAllString(s.upstep(t, exitStopped, "run", "--output", "json"), -1) // without the summary
+		lines := validLines(t, []byte(strings.Join(events, "\n")))
+		require.Contains(t, fmt.Sprint(lines[len(lines)-1]["replaced"]), "kept_until")
 		out = s.upstep(t, exitDone, "run", "--retire")
 		require.Contains(t, flat(out), "Workflow: live on the new hosts (green1); the old ones (blue1) are retired")
 	})
