@@ -23,10 +23,18 @@ type settings struct {
 	callbacks []string // folders, when the user has named them
 	facts     bool     // a fact cache
 	pipeline  bool     // pipelining, on or off
+	ssh       bool     // more arguments of ssh
 	home      string
 }
 
-var pipelining = regexp.MustCompile(`(?m)^[ \t]*pipelining[ \t]*[=:]`)
+var (
+	pipelining = regexp.MustCompile(`(?m)^[ \t]*pipelining[ \t]*[=:]`)
+	extraArgs  = regexp.MustCompile(`(?m)^[ \t]*ssh_extra_args[ \t]*[=:]`)
+)
+
+// keepAlive has ssh ask a host that says nothing whether it is still there: one that is gone
+// is unreachable after three minutes, where the connection alone would be waited for.
+const keepAlive = "-o ServerAliveInterval=30 -o ServerAliveCountMax=6"
 
 // settings asks ansible-config once, and only where there is a file to read.
 func (t *Tool) settings(ctx context.Context) (settings, error) {
@@ -38,6 +46,7 @@ func (t *Tool) settings(ctx context.Context) (settings, error) {
 	s := settings{
 		facts:    lookup(t.env, "ANSIBLE_CACHE_PLUGIN") != "",
 		pipeline: lookup(t.env, "ANSIBLE_PIPELINING") != "" || lookup(t.env, "ANSIBLE_SSH_PIPELINING") != "",
+		ssh:      lookup(t.env, "ANSIBLE_SSH_EXTRA_ARGS") != "",
 		home:     lookup(t.env, "ANSIBLE_HOME"),
 	}
 	if v := lookup(t.env, "ANSIBLE_CALLBACK_PLUGINS"); v != "" {
@@ -101,8 +110,9 @@ func (t *Tool) askConfig(ctx context.Context, s *settings) error {
 			var name string
 			_ = json.Unmarshal(f.Value, &name)
 			// the connection's own setting is not among the dumped ones
-			if text, err := os.ReadFile(name); err == nil && pipelining.Match(text) {
-				s.pipeline = true
+			if text, err := os.ReadFile(name); err == nil {
+				s.pipeline = s.pipeline || pipelining.Match(text)
+				s.ssh = s.ssh || extraArgs.Match(text)
 			}
 		}
 	}
@@ -124,6 +134,9 @@ func (t *Tool) jobEnv(folder string, job Job, s settings, removed []string) []st
 	}
 	if !s.pipeline {
 		env = append(env, "ANSIBLE_PIPELINING=True")
+	}
+	if !s.ssh {
+		env = append(env, "ANSIBLE_SSH_EXTRA_ARGS="+keepAlive)
 	}
 	if job.Facts != "" && !s.facts {
 		env = append(env, "ANSIBLE_CACHE_PLUGIN=jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION="+job.Facts)

@@ -88,10 +88,10 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"more files than allowed":             {zst(t, tarOf(t, true, plain("a"), plain("b"), plain("c"), plain("d"))), "holds more than 3 files"},
 		"a file larger than allowed":          {zst(t, tarOf(t, true, entry{tar.Header{Name: "a", Size: 5000}, string(make([]byte, 5000))})), "unpacks to more than 4096 bytes"},
 		"a claim to be larger than allowed":   {zst(t, tarOf(t, false, entry{tar.Header{Name: "a", Size: 1 << 40}, ""})), "unpacks to more than 4096 bytes"},
-		"zeros without end":                   {zst(t, make([]byte, 64<<20)), "has more behind its end"},
+		"zeros without end":                   {zst(t, make([]byte, 64<<20)), "unpacks to more than 4096 bytes"},
 		"a header without end":                {zst(t, tarOf(t, true, entry{tar.Header{Name: "a", PAXRecords: map[string]string{"comment": strings.Repeat("x", 900<<10)}}, ""})), "unpacks to more than 4096 bytes"},
 		"a window that fills memory":          {zst(t, bytes.Repeat([]byte("0123456789"), 16<<20), zstd.WithWindowSize(64<<20)), "needs too much memory to unpack"},
-		"something behind the end of the tar": {zst(t, append(bytes.Clone(good), make([]byte, 512)...)), "has more behind its end"},
+		"something behind the end of the tar": {zst(t, append(bytes.Clone(good), append(make([]byte, 511), 'x')...)), "has more behind its end"},
 		"a second tar behind the first":       {append(bytes.Clone(whole), whole...), "has more behind its end"},
 		"something behind the end":            {append(bytes.Clone(whole), "more"...), "is no archive, or was damaged"},
 		"a tar without its end":               {zst(t, tarOf(t, false, plain("a"))), "is cut off"},
@@ -185,4 +185,12 @@ func FuzzRead(f *testing.F) {
 			require.True(t, filepath.IsLocal(e.Path))
 		}
 	})
+}
+
+// TestZerosBehindTheEndAreRead reads what tar itself writes: it fills up its last record.
+func TestZerosBehindTheEndAreRead(t *testing.T) {
+	padded := zst(t, append(tarOf(t, true, plain("a")), make([]byte, 2048)...))
+	entries, err := Read(bytes.NewReader(padded), Limits{Files: 3, Bytes: 4096}, nil)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
 }

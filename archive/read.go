@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -163,11 +164,14 @@ func (s *stream) end() error {
 	if s.ended {
 		return io.ErrUnexpectedEOF
 	}
-	switch _, err := io.ReadFull(s, make([]byte, 1)); {
-	case err == nil:
-		return &InvalidError{Reason: "has more behind its end"}
-	case !errors.Is(err, io.EOF):
+	// Tools fill up the last record with zeros.
+	const most = 1 << 20
+	rest, err := io.ReadAll(io.LimitReader(s, most))
+	if err != nil {
 		return err
+	}
+	if len(rest) == most || slices.ContainsFunc(rest, func(b byte) bool { return b != 0 }) {
+		return &InvalidError{Reason: "has more behind its end"}
 	}
 	return nil
 }

@@ -48,9 +48,9 @@ func (b *builder) checkBackup(svc *services.Service) {
 		return
 	}
 	for _, t := range list {
-		if t.Ignores {
-			b.sink.Errorf(t.Pos, "a backup task of %s may fail unseen: it says ignore_errors", svc.Name).
-				WithHint("a backup must pass before anything is migrated: take ignore_errors away, or say failed_when:")
+		if t.Ignores != "" {
+			b.sink.Errorf(t.Pos, "a backup task of %s may fail unseen: it says %s", svc.Name, t.Ignores).
+				WithHint("a backup must pass before anything is migrated: take " + t.Ignores + " away, or say when it has failed by failed_when:")
 		}
 	}
 	if len(svc.Lists[tasks.Upgrade]) == 0 && svc.Read <= services.Whole {

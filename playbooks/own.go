@@ -60,7 +60,7 @@ func (w *writer) begin(indent int, name string, lines []string) {
 // deciding gives the keywords of a service for its part of a unit. Where failures are
 // what is asked for, the whole service's are not ignored: single tasks may say so.
 func deciding(u planner.Unit, list []planner.Keyword) []planner.Keyword {
-	if u.Kind != planner.KindHealth && u.Kind != planner.KindPreflight {
+	if u.Kind != planner.KindHealth && u.Kind != planner.KindPreflight && !u.Backup {
 		return list
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(k planner.Keyword) bool {

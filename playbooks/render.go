@@ -136,7 +136,12 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment, others 
 	asRole := packRole(svc)
 	bootstrap := svc.Bootstrap
 	version := r.decided(u, s)
-	if !asRole && svc.Vars == "" && len(keywords) == 0 && !bootstrap && u.Kind != planner.KindPreflight && version == nil {
+	// Whatever is ignored elsewhere, a backup that fails must be seen.
+	var firm []string
+	if u.Backup {
+		firm = w.guards.firm
+	}
+	if !asRole && len(firm) == 0 && svc.Vars == "" && len(keywords) == 0 && !bootstrap && u.Kind != planner.KindPreflight && version == nil {
 		r.tasks(w, s, 0)
 		return
 	}
@@ -146,6 +151,9 @@ func (r *renderer) segment(w *writer, u planner.Unit, s planner.Segment, others 
 	}
 	w.linef("- name: %s", source.Quote("Tasks of "+svc.Name))
 	r.serviceVars(w, svc, 2, bootstrap, forAll(u))
+	for _, line := range firm {
+		w.linef("  %s", line)
+	}
 	for _, k := range keywords {
 		w.text(k.Text, 2)
 	}

@@ -107,7 +107,7 @@ func readPack(fsys fs.FS, dir, shown string, svc *Service, sink *source.Sink) *P
 	return p
 }
 
-var versionForm = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]*$`)
+var versionForm = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*(-[0-9A-Za-z]+([.-][0-9A-Za-z]+)*)?(\+[0-9A-Za-z]+([.-][0-9A-Za-z]+)*)?$`)
 
 func packVersion(f source.Fields, sink *source.Sink) string {
 	v := f.Required("version")

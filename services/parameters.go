@@ -106,7 +106,7 @@ func parameter(e source.Entry, sink *source.Sink) Parameter {
 		}
 		clean = false
 	}
-	if !clean {
+	if !clean || !finite(e.Value, sink) {
 		return p
 	}
 	p.schema = compile(e.Value, what, sink)

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -44,13 +45,25 @@ func open(v source.Node) bool {
 	return strings.Contains(v.Text(), "{{") || strings.Contains(v.Text(), "{%") || strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!")
 }
 
+// finite refuses numbers that JSON does not have, and schemas can't compare.
+func finite(v source.Node, sink *source.Sink) bool {
+	ok := true
+	v.Each(func(n source.Node) {
+		if f, is := n.Scalar().(float64); n.Kind() == source.Scalar && is && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			sink.Errorf(n.Pos(), "%s is no number that a parameter can have", n.Text()).WithHint("write a finite number, or put it in quotes if it is a text")
+			ok = false
+		}
+	})
+	return ok
+}
+
 // fits checks a value against the parameter's schema, as far as it is known before Ansible
 // evaluates it.
 func (p *Parameter) fits(v source.Node, what string, sink *source.Sink) {
 	if p.Secret {
 		p.hidden(v, what, sink)
 	}
-	if p.schema == nil || open(v) {
+	if !finite(v, sink) || p.schema == nil || open(v) {
 		return
 	}
 	err, wrong := p.schema.Validate(plain(v)).(*jsonschema.ValidationError) //nolint:errorlint // it gives this one as it is
@@ -91,7 +104,7 @@ func decided(e *jsonschema.ValidationError) bool {
 // hidden refuses a secret in clear.
 func (p *Parameter) hidden(v source.Node, what string, sink *source.Sink) {
 	v.Each(func(n source.Node) {
-		if n.Kind() == source.Scalar && !open(n) {
+		if n.Kind() == source.Scalar && (!open(n) || n.Tag() == "!vault" && !strings.HasPrefix(n.Text(), "$ANSIBLE_VAULT;")) {
 			sink.Errorf(n.Pos(), "%s is secret and must not stand here in clear", what).
 				WithHint("encrypt it: ansible-vault encrypt_string --stdin-name " + p.Name + "; or write where it is found: \"{{ lookup('env', 'NAME') }}\"")
 		}

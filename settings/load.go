@@ -82,6 +82,7 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 	s.Forks = f.Int("forks", 1, 0)
 	s.Windows = windows(f.Get("window"), sink)
 	s.Notify = reader{s.Values(), sink}.notifications(f.Get("notify"))
+	said := sink.Problems().Count(source.Error)
 	s.Releases = s.releases(f.Get("releases"), sink)
 	if v := f.Get("from"); v.Kind() == source.Map {
 		s.Installed = s.installed(v, sink)
@@ -89,6 +90,7 @@ func (s *Settings) read(file source.File, given []Given, sink *source.Sink) {
 		s.From = s.version(f, "from", sink)
 	}
 	s.To = s.version(f, "to", sink)
+	s.ReleasesBroken = sink.Problems().Count(source.Error) > said
 }
 
 // version reads where an upgrade begins or ends, which an input may say.

@@ -41,6 +41,7 @@ type Settings struct {
 	Windows        []calendar.Window // when work may begin; none: at any time
 	Notify         []Notification
 	Releases       []Release  // the jumps between versions that exist, as written
+	ReleasesBroken bool       // what is said of releases and of where the upgrade begins has problems
 	Installed      *Installed // how it is asked where the upgrade begins; nil: From says it
 	From, To       string     // where the upgrade begins and ends; "" where the command says it
 }

@@ -41,9 +41,10 @@ func (rd reading) task(n source.Node) (p parts) {
 			on, known := source.ParseBool(v.Text())
 			t.Once = t.Once || on || !known // an expression may be true
 			t.Migration = t.Migration || t.Once
-		case "ignore_errors":
-			on, known := source.ParseBool(v.Text())
-			t.Ignores = t.Ignores || on || !known
+		case "ignore_errors", "ignore_unreachable":
+			if on, known := source.ParseBool(v.Text()); on || !known {
+				t.Ignores = key
+			}
 		case "throttle":
 			t.Throttle = t.Throttle || v.Text() != "0"
 		case "register":

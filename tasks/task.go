@@ -72,8 +72,8 @@ type Task struct {
 	Once      bool          // has run_once
 	Migration bool          // changes a schema, by its tag or because it has run_once
 	Throttle  bool
-	Ignores   bool // has ignore_errors
-	Bootstrap bool // hangs on upstep_bootstrap
+	Ignores   string // ignore_errors or ignore_unreachable, where it says so; ""
+	Bootstrap bool   // hangs on upstep_bootstrap
 	Registers []string
 	SetsFacts []string
 	Delegates []Delegation // of the whole element, where it is split too

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/upstep/upstep/ansible"
@@ -112,7 +113,11 @@ func (a *app) oneRelease(answers ansible.Answers, of *settings.Installed, declar
 		return "", usageError{fmt.Errorf("no host of %q was there to ask for the installed release (%s)", of.Hosts, of.Pos.Short()), "name hosts of the inventory; or --from VERSION says it"}
 	case len(said) > 1:
 		for _, text := range said {
-			a.errorf("%s: %s\n", shownRelease(text), shortened(hosts[text], 6))
+			unknown := ""
+			if !slices.Contains(declared, text) {
+				unknown = " (no release is declared from it)"
+			}
+			a.errorf("%s: %s%s\n", shownRelease(text), shortened(hosts[text], 6), unknown)
 		}
 		return "", usageError{errors.New("the hosts do not stand at the same release"), "--from VERSION takes the way from the earliest; hosts that have a service's target are left alone there"}
 	case !slices.Contains(declared, said[0]):
@@ -133,6 +138,9 @@ func wereHosts(n int) string {
 func shownRelease(text string) string {
 	if text == "" {
 		return "nothing"
+	}
+	if _, odd := source.Control(text, ""); odd {
+		return strconv.Quote(text)
 	}
 	return text
 }

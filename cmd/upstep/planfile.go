@@ -61,7 +61,7 @@ func (a *app) compareEmitted(tree *playbooks.Tree) {
 		return
 	}
 	if w, err := playbooks.Compare(a.path(dir), tree); err != nil || !w.Empty() {
-		a.errorf("%s is not what runs now: it was emitted from other input, or changed by hand\n  hint: upstep emit --check tells how it differs\n", a.path(dir))
+		a.errorf("%s is not what runs now: it was emitted from other input or for another route, or changed by hand\n  hint: upstep emit --check tells how it differs\n", a.path(dir))
 	}
 }
 

@@ -96,6 +96,9 @@ func (a *app) read(ctx context.Context) ([]planner.World, *source.Sink, error) {
 	if w.Inventory, err = a.readInventory(ctx); err != nil {
 		return nil, nil, err
 	}
+	if w.Settings.ReleasesBroken {
+		return nil, sink, nil
+	}
 	if len(hops) > 0 {
 		worlds := a.worldsOf(w, hops, sink)
 		a.checkArtefacts(worlds, sink)

@@ -31,6 +31,9 @@ func (a *app) routeFlags(cmd *cobra.Command) {
 func (a *app) hops(ctx context.Context, s *settings.Settings, sink *source.Sink) ([]settings.Release, error) {
 	g := route.New(s.Releases, sink)
 	from, to := cmp.Or(a.from, s.From), cmp.Or(a.to, s.To)
+	if s.ReleasesBroken {
+		return nil, nil // what is wrong with them tells more than that no way leads over them
+	}
 	ask := from == installed || from == "" && s.Installed != nil
 	switch {
 	case from == "" && to == "":

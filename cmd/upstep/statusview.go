@@ -218,7 +218,11 @@ func unitRows(label string, units []unitStatus) []statusRow {
 			text += fmt.Sprintf(" %d of %s", u.Passed, plural(u.Hosts, "host"))
 		}
 		if u.Failed > 0 {
-			text += fmt.Sprintf(" (%d failed)", u.Failed)
+			what := string(journal.Failed)
+			if u.State == string(journal.Unknown) { // no host failed for certain
+				what = u.State
+			}
+			text += fmt.Sprintf(" (%d %s)", u.Failed, what)
 		}
 		of[u.State] = append(of[u.State], text)
 	}
