@@ -186,26 +186,32 @@ func (p *Process) gone() bool {
 }
 
 // fill reads what the events file has more. What came over the socket was sent
-// before a gate was written, so it stands before the gate.
+// before a gate was written, so it stands before the gate. What wakes may be taken off the
+// socket with the rest, after the file was looked at: then the line that it was sent for is
+// looked for again, or nobody would ever.
 func (p *Process) fill(over bool) error {
-	info, err := p.events.Stat()
-	if err != nil {
-		return err
-	}
-	more, err := p.lines(info.Size())
-	if err != nil {
-		return err
-	}
-	secret := p.drain(over)
-	for _, m := range more {
-		if m.event.Kind == event.Gate || m.event.Kind == event.End {
-			p.queue = append(p.queue, secret...)
-			secret = nil
+	for {
+		info, err := p.events.Stat()
+		if err != nil {
+			return err
 		}
-		p.queue = append(p.queue, m)
+		more, err := p.lines(info.Size())
+		if err != nil {
+			return err
+		}
+		secret, took := p.drain(over)
+		for _, m := range more {
+			if m.event.Kind == event.Gate || m.event.Kind == event.End {
+				p.queue = append(p.queue, secret...)
+				secret = nil
+			}
+			p.queue = append(p.queue, m)
+		}
+		p.queue = append(p.queue, secret...)
+		if len(p.queue) > 0 || !took {
+			return nil
+		}
 	}
-	p.queue = append(p.queue, secret...)
-	return nil
 }
 
 // mostRead bounds what is held of the events file at once; a longer line is read whole.
@@ -254,8 +260,8 @@ func (p *Process) read(line []byte) event.Event {
 	return e
 }
 
-// drain takes what the socket has, without waiting.
-func (p *Process) drain(over bool) []told {
+// drain takes what the socket has, without waiting, and tells whether it had anything.
+func (p *Process) drain(over bool) (out []told, took bool) {
 	if p.conn != nil && !p.alone || p.conn != nil && over {
 		raw, err := p.conn.SyscallConn()
 		if err == nil {
@@ -266,7 +272,7 @@ func (p *Process) drain(over bool) []told {
 				err := raw.Read(func(fd uintptr) bool {
 					n, _, err := syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
 					if n > 0 && err == nil {
-						p.part, more = append(p.part, buf[:n]...), true
+						p.part, more, took = append(p.part, buf[:n]...), true, true
 					}
 					p.alone = p.alone || n == 0 && err == nil
 					return true
@@ -277,11 +283,10 @@ func (p *Process) drain(over bool) []told {
 			}
 		}
 	}
-	var out []told
 	for {
 		line, rest, ok := bytes.Cut(p.part, []byte("\n"))
 		if !ok {
-			return out
+			return out, took
 		}
 		p.part = rest
 		if len(line) > 0 {
