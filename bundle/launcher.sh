@@ -123,6 +123,10 @@ TEXT
 }
 {{else}}
 bring() {
+  said=$(ansible-playbook --version 2>&1 | head -n 1) || true
+  if command -v ansible-playbook > /dev/null; then
+    fail "the ansible-playbook that is here is not one of {{.Major}}.{{.Minor}} or later, or does not run: $said" "see as this user: ansible-playbook --version" 2
+  fi
   fail "ansible-core {{.Major}}.{{.Minor}} or later is not installed, and this bundle brings none along" "install it, or have the bundle made with --with-ansible" 2
 }
 {{end}}

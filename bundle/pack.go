@@ -175,9 +175,18 @@ fi
 // announce is the script that says how to go on.
 func announce(m *Manifest) string {
 	return fmt.Sprintf(`#!/bin/sh
-cat << 'TEXT'
-%s %s is unpacked, and nothing has run yet. The upgrade (%s) is one command:
-  %s/%s
+case "${1:-}" in abort-*) exit 0 ;; esac # what was to be done was refused, and nothing is new
+if [ -e %[4]s/%[6]s/journal.db ]; then
+  cat << 'TEXT'
+%[1]s %[2]s is unpacked. An upgrade was begun here before: %[4]s/%[5]s status
+tells how far it is, and the same command goes on with it (%[3]s):
+  %[4]s/%[5]s
 TEXT
-`, m.Name, m.Version, m.Title, m.Installed(), LauncherFile)
+else
+  cat << 'TEXT'
+%[1]s %[2]s is unpacked, and nothing has run yet. The upgrade (%[3]s) is one command:
+  %[4]s/%[5]s
+TEXT
+fi
+`, m.Name, m.Version, m.Title, m.Installed(), LauncherFile, stateFolder)
 }

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,6 +74,9 @@ func VerifyFolder(dir string, keys []Key) (*Report, error) {
 		return nil, err
 	}
 	if len(differences) == 0 {
+		if !json.Valid(text) {
+			return nil, &ChangedError{dir, []Difference{{ManifestFile, "is not as upstep writes it"}}}
+		}
 		m, err := decode(text)
 		if err != nil {
 			return nil, err

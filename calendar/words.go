@@ -121,6 +121,15 @@ func daysText(days []Day) string {
 	return strings.Join(names, ", ") + " "
 }
 
+// Since names the time from which something is so, as Moment does: the first whole minute
+// at which it is, so that whoever comes by the clock does not come too early.
+func Since(t, now time.Time) string {
+	if whole := t.Truncate(time.Minute); !whole.Equal(t) {
+		t = whole.Add(time.Minute)
+	}
+	return Moment(t, now)
+}
+
 // Moment names a time as an operator in a zone says it: by its day of the week when it is
 // near, by its date when it is not, with its own zone where that is another.
 func Moment(t, now time.Time) string {

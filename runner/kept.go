@@ -22,7 +22,7 @@ func (k Kept) String(now time.Time) string {
 	if k.Until.IsZero() {
 		return who + "until --retire lets them go"
 	}
-	return who + "until " + calendar.Moment(k.Until.In(now.Location()), now) + ", or --retire lets them go"
+	return who + "until " + calendar.Since(k.Until.In(now.Location()), now) + ", or --retire lets them go"
 }
 
 // keeping tells whether a play would take away old hosts that are to stay for now.

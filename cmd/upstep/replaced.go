@@ -120,7 +120,7 @@ func (r replacedStatus) text(now time.Time) string {
 		case r.UntilTold:
 			return text + "; " + older + " are kept until --retire lets them go"
 		case r.KeptUntil.After(now):
-			return text + "; " + older + " are kept until " + calendar.Moment(r.KeptUntil.Local(), now)
+			return text + "; " + older + " are kept until " + calendar.Since(r.KeptUntil.Local(), now)
 		case !r.KeptUntil.IsZero():
 			return text + "; " + older + " may go"
 		}
@@ -197,5 +197,5 @@ func keptText(list []runner.Kept, now time.Time) string {
 	case first.IsZero():
 		return " when the old hosts may go"
 	}
-	return " from " + calendar.Moment(first.Local(), now) + " on; until then upstep rollback cuts back"
+	return " from " + calendar.Since(first.Local(), now) + " on; until then upstep rollback cuts back"
 }
