@@ -301,9 +301,13 @@ func (p *Process) start(ctx context.Context) error {
 	}()
 	select {
 	case <-d.started:
-	case <-d.done: // go-ansible did not come as far as to start it
-		d.release()
-		return errors.New("start ansible-playbook: no process")
+	case <-d.done:
+		select {
+		case <-d.started: // it was quick
+		default: // go-ansible did not come as far as to start it
+			d.release()
+			return errors.New("start ansible-playbook: no process")
+		}
 	}
 	switch {
 	case errors.Is(d.startErr, osexec.ErrNotFound):
