@@ -38,10 +38,15 @@ func Write(w io.Writer, files []File) error {
 	t := tar.NewWriter(z)
 	for _, f := range files {
 		if err := writeFile(t, f); err != nil {
-			return errors.Join(fmt.Errorf("pack %s: %w", f.Path, err), z.Close())
+			_ = z.Close() // it fails for the same reason
+			return fmt.Errorf("pack %s: %w", f.Path, err)
 		}
 	}
-	return errors.Join(t.Close(), z.Close())
+	if err := t.Close(); err != nil {
+		_ = z.Close()
+		return err
+	}
+	return z.Close()
 }
 
 func writeFile(t *tar.Writer, f File) error {

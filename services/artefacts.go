@@ -57,12 +57,8 @@ func (p *parser) artefacts(f source.Fields) []Artefact {
 // is wrong.
 func (p *parser) below(a Artefact) bool {
 	const plain = "a path below the project's folder, without expressions"
-	r, odd := source.Control(a.File, "")
 	switch clean := path.Clean(a.File); {
-	case odd:
-		p.sink.Errorf(a.Pos, "artefact %q has a control character (%U)", a.File, r).WithHint("take it out")
-	case strings.Contains(a.File, "{{"), strings.Contains(a.File, "{%"), strings.Contains(a.File, "{#"):
-		p.sink.Errorf(a.Pos, "artefact %q is an expression", a.File).WithHint("write " + plain)
+	case !p.literal(a.Pos, "artefact "+strconv.Quote(a.File), a.File, plain):
 	case a.File == "" || strings.HasPrefix(a.File, "/") || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(a.File, `\`):
 		p.sink.Errorf(a.Pos, "artefact %q leads out of the project", a.File).WithHint("write " + plain)
 	case clean != a.File:

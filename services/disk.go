@@ -69,12 +69,8 @@ func (p *parser) disk(f source.Fields) []Need {
 // path tells whether a path can be asked for on every host, and reports what is wrong.
 func (p *parser) path(n Need) bool {
 	const plain = "a path of the host, beginning with /, without expressions"
-	r, odd := source.Control(n.Path, "")
 	switch clean := path.Clean(n.Path); {
-	case odd:
-		p.sink.Errorf(n.Pos, "path %q of disk has a control character (%U)", n.Path, r).WithHint("take it out")
-	case strings.Contains(n.Path, "{{"), strings.Contains(n.Path, "{%"), strings.Contains(n.Path, "{#"):
-		p.sink.Errorf(n.Pos, "path %q of disk is an expression", n.Path).WithHint("write " + plain)
+	case !p.literal(n.Pos, "path "+strconv.Quote(n.Path)+" of disk", n.Path, plain):
 	case !strings.HasPrefix(n.Path, "/"):
 		p.sink.Errorf(n.Pos, "path %q of disk is not absolute", n.Path).WithHint("write " + plain)
 	case clean != n.Path && clean+"/" != n.Path:
@@ -83,6 +79,20 @@ func (p *parser) path(n Need) bool {
 		return true
 	}
 	return false
+}
+
+// literal reports a path that is an expression, or that nobody could type. wanted says what
+// is to be written instead.
+func (p *parser) literal(at source.Pos, what, path, wanted string) bool {
+	if r, odd := source.Control(path, ""); odd {
+		p.sink.Errorf(at, "%s has a control character (%U)", what, r).WithHint("take it out")
+		return false
+	}
+	if strings.Contains(path, "{{") || strings.Contains(path, "{%") || strings.Contains(path, "{#") {
+		p.sink.Errorf(at, "%s is an expression", what).WithHint("write " + wanted)
+		return false
+	}
+	return true
 }
 
 var sizeForm = regexp.MustCompile(`^([0-9]{1,15}(?:\.[0-9]{1,9})?)([KMGT])(?:i?B)?$`)
