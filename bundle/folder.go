@@ -1,9 +1,6 @@
 package bundle
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,9 +63,5 @@ func sumOf(name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return archive.SumOf(f)
 }

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/upstep/upstep/archive"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/source"
 )
@@ -22,11 +20,11 @@ func (a *app) checkArtefacts(worlds []planner.World, sink *source.Sink) {
 	for _, w := range worlds {
 		for _, svc := range w.Services {
 			for _, art := range svc.Artefacts {
-				if key := art.Pos.String() + art.File; seen[key] {
+				key := art.Pos.String() + art.File
+				if seen[key] {
 					continue
-				} else {
-					seen[key] = true
 				}
+				seen[key] = true
 				switch sum, err := a.sumOf(art.File); {
 				case errors.Is(err, fs.ErrNotExist):
 					sink.Warnf(art.Pos, "artefact %s is not there", art.File).WithHint("bring it before the run: upstep run and upstep bundle need it")
@@ -100,13 +98,13 @@ func (a *app) sumOf(file string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	sum, err := archive.SumOf(f)
+	if err != nil {
 		return "", err
 	}
 	if a.sums == nil {
 		a.sums = map[string]string{}
 	}
-	a.sums[file] = hex.EncodeToString(h.Sum(nil))
-	return a.sums[file], nil
+	a.sums[file] = sum
+	return sum, nil
 }

@@ -26,9 +26,6 @@ func (a *app) installedRelease(ctx context.Context, s *settings.Settings, declar
 	if s.Installed == nil {
 		return "", usageError{errors.New("upgrade.yaml does not say how hosts are asked for their release"), "write from: {probe: COMMAND, hosts: PATTERN}; " + elsewise}
 	}
-	if s.Installed.Probe == "" || s.Installed.Hosts == "" {
-		return declared[0], nil // a problem that is told
-	}
 	if hop, err := a.unfinishedHop(ctx); hop != "" || err != nil {
 		return hop, err
 	}

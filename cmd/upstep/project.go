@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/upstep/upstep/ansible"
+	"github.com/upstep/upstep/archive"
 	"github.com/upstep/upstep/notify"
 	"github.com/upstep/upstep/planner"
 	"github.com/upstep/upstep/roles"
@@ -264,8 +263,7 @@ func (a *app) digests(w planner.World) []planner.Source {
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
-		sum := sha256.Sum256(data)
-		out = append(out, planner.Source{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:])})
+		out = append(out, planner.Source{File: filepath.ToSlash(name), SHA256: archive.Sum(data)})
 	}
 	if f := w.Settings.File; f != "" {
 		seen[f] = true
